@@ -1,0 +1,1 @@
+"""Accounts: their settings, their users' passwords and sessions, and which of them are open."""

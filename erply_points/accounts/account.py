@@ -1,0 +1,92 @@
+"""An open account: its store, the two queues into it, and what is remembered between requests."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from erply_points.accounts import settings
+from erply_points.accounts.passwords import PasswordChecks, hash_session_key
+from erply_points.accounts.settings import AccountSettings
+from erply_points.store.group_commit import GroupCommit, Job
+from erply_points.store.protocol import Store, Transaction
+from erply_points.store.rows import Session, User
+from erply_points.store.unit_of_work import Needs, UnitOfWork
+
+Clock = Callable[[], float]
+"""Unix time in seconds."""
+
+SESSIONS_REMEMBERED: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    session: Session
+    user: User
+
+
+class _Read:
+    """A job that only reads."""
+
+    def __init__(self, needs: Needs) -> None:
+        self.needs = needs
+        self.work: UnitOfWork | None = None
+
+    async def run(self, transaction: Transaction) -> None:
+        self.work = transaction.work
+
+
+class Account:
+    def __init__(self, code: str, store: Store, clock: Clock = time.time) -> None:
+        self.code = code
+        self.store = store
+        self.clock = clock
+        self.password_checks = PasswordChecks()
+        self._writes = GroupCommit(store, write=True)
+        self._reads = GroupCommit(store, write=False)
+        self._sessions: OrderedDict[bytes, OpenSession] = OrderedDict()
+        self._settings: tuple[Mapping[str, str], AccountSettings] = ({}, AccountSettings())
+
+    async def run(self, job: Job, *, write: bool) -> None:
+        """Return when the job is done, and durable if it wrote. Raises what stopped it."""
+        await (self._writes if write else self._reads).run(job)
+
+    async def read(self, needs: Needs) -> UnitOfWork:
+        job = _Read(needs)
+        await self.run(job, write=False)
+        assert job.work is not None
+        return job.work
+
+    def settings_of(self, transaction: Transaction) -> AccountSettings:
+        """The settings as `transaction` sees them; parsed once for as long as they do not change."""
+        stored, parsed = self._settings
+        if stored is not transaction.settings:
+            parsed = settings.parse(transaction.settings)
+            self._settings = (transaction.settings, parsed)
+        return parsed
+
+    async def session(self, key: str) -> OpenSession | None:
+        """The session of a key, expired or not; None for a key that this account never gave out."""
+        key_hash = hash_session_key(key)
+        found = self._sessions.get(key_hash)
+        if found is not None:
+            self._sessions.move_to_end(key_hash)
+            return found
+        session = (await self.read({"sessions": {key_hash}})).sessions.get(key_hash)
+        if session is None:
+            return None
+        user = (await self.read({"users": {session.user_id}})).users.get(session.user_id)
+        if user is None:
+            return None
+        found = OpenSession(session, user)
+        self._sessions[key_hash] = found
+        if len(self._sessions) > SESSIONS_REMEMBERED:
+            self._sessions.popitem(last=False)
+        return found
+
+    async def close(self) -> None:
+        """Finish what waits, then close the store."""
+        await self._writes.close()
+        await self._reads.close()
+        await self.store.close()

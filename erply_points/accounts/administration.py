@@ -1,0 +1,107 @@
+"""Making accounts and users, changing settings, proving the ledger: what the command line does."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from erply_points.accounts import settings as account_settings
+from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password
+from erply_points.accounts.pool import is_account_code
+from erply_points.store.protocol import Store, Stores
+from erply_points.store.rows import User, VatRate
+
+_USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+
+
+class Invalid(Exception):
+    """What was asked for cannot be done; says why in one sentence."""
+
+
+@asynccontextmanager
+async def _closing(store: Store) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await store.close()
+
+
+def checked_code(code: str) -> str:
+    """Raises Invalid."""
+    if not is_account_code(code):
+        raise Invalid("An account code has 1 to 32 small letters, digits and hyphens, such as 101010 or demo.")
+    return code
+
+
+async def create_account(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
+    """Make an account with one VAT rate, number 1, of 20 %. Raises Invalid, InvalidSetting."""
+    account_settings.parse(settings)
+    try:
+        store = await stores.create(checked_code(code))
+    except FileExistsError:
+        raise Invalid(f"There is an account {code} already.") from None
+    async with _closing(store):
+        await store.set_settings(settings)
+        now = int(time.time())
+        transaction = await store.begin({}, write=True)
+        work = transaction.work
+        rate = VatRate(work.new_id("vat_rates"), "20%", "20", "", 1, 0, "0", now, now, "{}")
+        work.vat_rates.put(rate.id, rate)
+        await transaction.commit()
+
+
+async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
+    """Raises Invalid, InvalidSetting; FileNotFoundError if there is no such account."""
+    account_settings.parse(settings)
+    store = await stores.open(checked_code(code))
+    async with _closing(store):
+        await store.set_settings(settings)
+
+
+async def create_user(stores: Stores, code: str, username: str, password: str) -> int:
+    """Make a user with all rights; return the user's ID. Raises Invalid, FileNotFoundError."""
+    if not _USERNAME.fullmatch(username) or username != username.strip():
+        raise Invalid("A user name has 1 to 255 characters, without blanks around it.")
+    if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise Invalid(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters.")
+    store = await stores.open(checked_code(code))
+    async with _closing(store):
+        transaction = await store.begin({"usernames": {username}}, write=True)
+        work = transaction.work
+        if work.usernames.get(username) is not None:
+            await transaction.rollback()
+            raise Invalid(f"There is a user {username} already.")
+        user_id = work.new_id("users")
+        user = User(user_id, username, hash_password(password), username, user_id, 1, int(time.time()))
+        work.users.put(user_id, user)
+        await transaction.commit()
+    return user_id
+
+
+async def check_account(stores: Stores, code: str) -> list[str]:
+    """What is wrong with an account's ledger, a sentence each. Raises Invalid, FileNotFoundError."""
+    store = await stores.open(checked_code(code))
+    async with _closing(store):
+        return await store.check()
+
+
+async def list_accounts(stores: Stores) -> list[tuple[str, str]]:
+    """Code and name of every account."""
+    found = []
+    for code in await stores.codes():
+        store = await stores.open(code)
+        async with _closing(store):
+            transaction = await store.begin({}, write=False)
+            found.append((code, transaction.settings.get("name", "")))
+            await transaction.rollback()
+    return found
+
+
+async def replace_account(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
+    """Make an account in place of an earlier one of the same name. Raises Invalid if another one has the code."""
+    if code in await stores.codes():
+        if dict(await list_accounts(stores))[code] != settings["name"]:
+            raise Invalid(f"There is an account {code} that is not a {settings['name']}.")
+        await stores.remove(code)
+    await create_account(stores, code, settings)

@@ -1,0 +1,86 @@
+"""Which accounts are open: each opens on first use and closes when it has been idle, within a limit."""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from erply_points.accounts.account import Account, Clock
+from erply_points.store.protocol import Stores, StoreUnavailable
+
+ACCOUNTS_OPEN_MAX: Final = 64
+IDLE_SECONDS: Final = 300.0
+
+_CODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+
+class UnknownAccount(Exception):
+    """There is no account of this code, or the text cannot be a code."""
+
+
+def is_account_code(text: str) -> bool:
+    """Whether `text` can name an account: a label of a host name, so digits as Erply's, or a word.
+
+    Checked before the text touches a path.
+    """
+    return _CODE.fullmatch(text) is not None
+
+
+class AccountPool:
+    def __init__(self, stores: Stores, clock: Clock = time.time) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._open: dict[str, Account] = {}
+        self._users: dict[str, int] = {}
+        self._last_used: dict[str, float] = {}
+        self._opening = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def use(self, code: str) -> AsyncIterator[Account]:
+        """Keep the account open while the block runs. Raises UnknownAccount, StoreUnavailable."""
+        if not is_account_code(code):
+            raise UnknownAccount
+        account = self._open.get(code)
+        if account is None:
+            async with self._opening:
+                account = self._open.get(code) or await self._open_account(code)
+        self._users[code] += 1
+        try:
+            yield account
+        finally:
+            self._users[code] -= 1
+            self._last_used[code] = time.monotonic()
+
+    async def _open_account(self, code: str) -> Account:
+        await self.close_idle(IDLE_SECONDS)
+        if len(self._open) >= ACCOUNTS_OPEN_MAX:
+            await self.close_idle(0.0, keep=ACCOUNTS_OPEN_MAX - 1)
+        if len(self._open) >= ACCOUNTS_OPEN_MAX:
+            raise StoreUnavailable("too many accounts are in use at once")
+        try:
+            store = await self._stores.open(code)
+        except FileNotFoundError:
+            raise UnknownAccount from None
+        account = Account(code, store, self._clock)
+        self._open[code] = account
+        self._users[code] = 0
+        self._last_used[code] = time.monotonic()
+        return account
+
+    async def close_idle(self, seconds: float, keep: int = 0) -> None:
+        """Close accounts unused for `seconds`, the longest unused first, while more than `keep` are open."""
+        idle = sorted((used, code) for code, used in self._last_used.items() if not self._users[code])
+        for used, code in idle:
+            if time.monotonic() - used >= seconds and len(self._open) > keep:
+                await self._close(code)
+
+    async def close(self) -> None:
+        for code in list(self._open):
+            await self._close(code)
+
+    async def _close(self, code: str) -> None:
+        account = self._open.pop(code)
+        del self._users[code], self._last_used[code]
+        await account.close()

@@ -1,0 +1,50 @@
+"""Wiring: from settings to a Starlette application. Nothing is global, so a process can hold several."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from erply_points.accounts.account import Clock
+from erply_points.accounts.pool import AccountPool
+from erply_points.bulk.dispatcher import Dispatcher
+from erply_points.settings import ServerSettings
+from erply_points.store.protocol import Stores
+from erply_points.store.sqlite.stores import SQLiteStores
+from erply_points.web.erply import ErplyEndpoint
+
+
+def stores_of(settings: ServerSettings) -> Stores:
+    """Where the accounts are kept: the one place that chooses a database."""
+    return SQLiteStores(settings.data)
+
+
+def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
+    accounts = AccountPool(stores_of(settings), clock)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await accounts.close()
+
+    erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
+    return Starlette(
+        routes=[*erply.routes(), Route("/health", _health)],
+        exception_handlers={404: _plain_error, 405: _plain_error},
+        lifespan=lifespan,
+    )
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _plain_error(_: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    return JSONResponse({"error": getattr(error, "detail", "")}, status, headers=getattr(error, "headers", None))

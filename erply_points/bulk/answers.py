@@ -1,0 +1,91 @@
+"""Answers: what became of each sub-request, in the shape that clients expect.
+
+Facts: `protocol/erply-envelope.md`, sections 2 and 3. An answer belongs to its request by construction: both stand at
+the same place of their lists.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from erply_points.bulk.envelope import SubRequest
+from erply_points.bulk.errors import WireError
+from erply_points.calls.call import Record
+from erply_points.ledger.amounts import UnixSeconds
+
+_INT64: Final = range(-(2**63), 2**64)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one sub-request."""
+
+    records: list[Record] = field(default_factory=list)
+    total: int = 0
+    """Matches before paging; for calls that list nothing, the number of records."""
+    error: WireError | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What all statuses of one answer share."""
+
+    at: UnixSeconds
+    seconds: float
+    error_records: list[Record] | None = None
+
+    def single(self, sub_request: SubRequest, outcome: Outcome) -> bytes:
+        return orjson.dumps(self._answer({"request": sub_request.name}, outcome, self.seconds))
+
+    def bulk(self, sub_requests: Iterable[SubRequest], outcomes: Iterable[Outcome]) -> bytes:
+        answers = [
+            self._answer(
+                {"requestName": sub_request.name, "requestID": _echo(sub_request.request_id)}, outcome, outcome.seconds
+            )
+            for sub_request, outcome in zip(sub_requests, outcomes, strict=True)
+        ]
+        return orjson.dumps({"status": self._bulk_status(None), "requests": answers})
+
+    def bulk_error(self, error: WireError) -> bytes:
+        return orjson.dumps({"status": self._bulk_status(error)})
+
+    def _bulk_status(self, error: WireError | None) -> dict[str, Any]:
+        return {"requestUnixTime": self.at, **_verdict(error), "generationTime": round(self.seconds, 6)}
+
+    def _answer(self, named: Mapping[str, Any], outcome: Outcome, seconds: float) -> dict[str, Any]:
+        records = outcome.records if outcome.error is None else self.error_records
+        return {
+            "status": {
+                **named,
+                "requestUnixTime": self.at,
+                **_verdict(outcome.error),
+                "generationTime": round(seconds, 6),
+                "recordsTotal": outcome.total,
+                "recordsInResponse": len(outcome.records),
+            },
+            "records": records,
+        }
+
+
+_GOOD: Final[Mapping[str, Any]] = {"responseStatus": "ok", "errorCode": 0}
+
+
+def _verdict(error: WireError | None) -> Mapping[str, Any]:
+    if error is None:
+        return _GOOD
+    return {
+        "responseStatus": "error",
+        "errorCode": error.code,
+        "errorField": error.field,
+        "errorMessage": error.message,
+    }
+
+
+def _echo(request_id: Any) -> Any:
+    """The request's ID exactly as sent: a whole number of any length stays one."""
+    if type(request_id) is int and request_id not in _INT64:
+        return orjson.Fragment(str(request_id))
+    return request_id

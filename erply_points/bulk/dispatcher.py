@@ -1,0 +1,230 @@
+"""The dispatcher: checks a bulk in the documented order, runs its sub-requests in theirs, and answers each.
+
+Order of checks (`protocol/erply-envelope.md`, section 6): account, format, session, size and shape; then for each
+sub-request its name, its parameters, its references; then it runs. One error per sub-request, the first wins, and no
+sub-request stops another.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from erply_points.accounts.account import Account, Clock, OpenSession
+from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.bulk import errors
+from erply_points.bulk.answers import Outcome, Rendering
+from erply_points.bulk.envelope import BulkRequest, SubRequest
+from erply_points.bulk.errors import WireError, wire_error
+from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
+from erply_points.bulk.validation import validator
+from erply_points.calls.call import Call, Context, ListingCall, Params
+from erply_points.calls.refusals import Inconsistent, Refusal
+from erply_points.calls.registry import CALLS
+from erply_points.ledger.errors import LedgerError, LotsNotLoaded
+from erply_points.store.group_commit import union
+from erply_points.store.protocol import StoreUnavailable, Transaction
+from erply_points.store.unit_of_work import Needs, NotLoaded
+
+LOADS_MAX: Final = 1_000
+"""How often one sub-request may ask for a row that was not read ahead."""
+
+_INTERNAL: Final = WireError(errors.INTERNAL, "The server could not do this; nothing of it was kept.")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Task:
+    """A sub-request that was checked: its call and parameters, or the error that it is answered with."""
+
+    sub_request: SubRequest
+    call: Call | ListingCall | None = None
+    params: Params | None = None
+    error: WireError | None = None
+    prepared: Any = None
+
+
+class BulkJob:
+    """The checked sub-requests of one bulk, to be run inside a transaction."""
+
+    def __init__(self, account: Account, tasks: list[Task], session: OpenSession | None, bulk: BulkRequest) -> None:
+        self.outcomes: list[Outcome] = []
+        self.error_records: list[Any] | None = None
+        self._account = account
+        self._tasks = tasks
+        self._session = session
+        self._bulk = bulk
+
+    @property
+    def writes(self) -> bool:
+        return any(task.call is not None and task.call.writes and task.error is None for task in self._tasks)
+
+    @property
+    def needs(self) -> Needs:
+        return union(
+            task.call.needs(task.params)
+            for task in self._tasks
+            if isinstance(task.call, Call) and task.params is not None and task.error is None
+        )
+
+    async def run(self, transaction: Transaction) -> None:
+        settings = self._account.settings_of(transaction)
+        context = Context(
+            account_code=self._account.code,
+            settings=settings,
+            stored_settings=transaction.settings,
+            work=transaction.work,
+            now=int(self._account.clock()),
+            session=self._session.session if self._session else None,
+            user=self._session.user if self._session else None,
+            session_key=self._bulk.session_key,
+            client_address=self._bulk.client_address,
+        )
+        self.error_records = [] if settings.error_records == "empty" else None
+        self.outcomes = []
+        invoice = CurrentInvoice()
+        for task in self._tasks:
+            started = time.perf_counter()
+            outcome = await _run_task(task, context, transaction, invoice)
+            outcome.seconds = time.perf_counter() - started
+            self.outcomes.append(outcome)
+
+
+async def _run_task(task: Task, context: Context, transaction: Transaction, invoice: CurrentInvoice) -> Outcome:
+    outcome = Outcome(error=task.error)
+    if task.call is not None and task.params is not None and task.error is None:
+        params = invoice.resolve(task.call.name, task.params, refuse=context.settings.failed_invoice == "refuse")
+        if isinstance(params, WireError):
+            outcome.error = params
+        else:
+            context.prepared = task.prepared
+            outcome = await _run_call(task.call, params, context, transaction)
+    if task.sub_request.name == SAVING_CALL:
+        if outcome.error is None:
+            invoice.succeed(int(outcome.records[0]["invoiceID"]))
+        else:
+            invoice.fail(outcome.error.code)
+    return outcome
+
+
+async def _run_call(call: Call | ListingCall, params: Params, context: Context, transaction: Transaction) -> Outcome:
+    """Run a call, reading what it turns out to need. A call that fails has changed nothing."""
+    mark = context.work.mark()
+    for _ in range(LOADS_MAX):
+        try:
+            if isinstance(call, Call):
+                records = call.run(context, params)
+                total = len(records)
+            else:
+                page = await transaction.list(call.listing(context, params))
+                await transaction.load(call.refers_to(page))
+                records, total = call.records(context, params, page), page.total
+            return Outcome(_trimmed(records, params), total)
+        except NotLoaded as missing:
+            context.work.undo(mark)
+            await transaction.load({missing.table: {missing.key}})
+        except LotsNotLoaded as wallet:
+            context.work.undo(mark)
+            await transaction.load_whole_wallet((wallet.customer_id, wallet.currency_id))
+        except (Refusal, LedgerError) as refused:
+            context.work.undo(mark)
+            return Outcome(error=wire_error(refused))
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - a mistake of ours must not stop the other sub-requests
+            context.work.undo(mark)
+            _log.exception("%s failed", call.name)
+            return Outcome(error=_INTERNAL)
+    _log.error("%s asked for more than %d further rows", call.name, LOADS_MAX)
+    return Outcome(error=_INTERNAL)
+
+
+def _trimmed(records: list[dict[str, Any]], params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records with the fields of `getFields` only; names they do not have are ignored."""
+    asked = params.get("getFields")
+    if not isinstance(asked, str) or not asked:
+        return records
+    names = {name.strip() for name in asked.split(",")}
+    return [{name: value for name, value in record.items() if name in names} for record in records]
+
+
+class Dispatcher:
+    def __init__(self, accounts: AccountPool, clock: Clock = time.time) -> None:
+        self._accounts = accounts
+        self._clock = clock
+
+    async def answer(self, bulk: BulkRequest, started: float) -> bytes:
+        """Answer a bulk with JSON. `started` is a `time.perf_counter` reading. Never raises."""
+        try:
+            async with self._accounts.use(bulk.client_code) as account:
+                return await self._answer_in(account, bulk, started)
+        except UnknownAccount:
+            error = WireError(errors.ACCOUNT_NOT_FOUND, "There is no account of this clientCode.")
+        except StoreUnavailable as reason:
+            _log.warning("account %s is unavailable: %s", bulk.client_code, reason)
+            error = WireError(errors.DATABASE_UNAVAILABLE, "The account's database is unavailable; try again soon.")
+        except Exception:  # noqa: BLE001 - a mistake of ours must not become a 500
+            _log.exception("a bulk failed")
+            error = _INTERNAL
+        return self._whole_error(bulk, error, started, self._clock)
+
+    @staticmethod
+    def _whole_error(bulk: BulkRequest, error: WireError, started: float, clock: Clock) -> bytes:
+        rendering = Rendering(int(clock()), time.perf_counter() - started)
+        if bulk.is_single:
+            return rendering.single(bulk.sub_requests[0], Outcome(error=error))
+        return rendering.bulk_error(error)
+
+    async def _answer_in(self, account: Account, bulk: BulkRequest, started: float) -> bytes:
+        session, error = await self._session(account, bulk)
+        error = bulk.format_error or error or bulk.error
+        if error is not None:
+            return self._whole_error(bulk, error, started, account.clock)
+        tasks = [await _checked(account, sub_request, session) for sub_request in bulk.sub_requests]
+        job = BulkJob(account, tasks, session, bulk)
+        await account.run(job, write=job.writes)
+        rendering = Rendering(int(account.clock()), time.perf_counter() - started, job.error_records)
+        if bulk.is_single:
+            return rendering.single(bulk.sub_requests[0], job.outcomes[0])
+        return rendering.bulk(bulk.sub_requests, job.outcomes)
+
+    @staticmethod
+    async def _session(account: Account, bulk: BulkRequest) -> tuple[OpenSession | None, WireError | None]:
+        """The open session, or why the whole request is refused for want of one."""
+        calls = [CALLS.get(sub_request.name) for sub_request in bulk.sub_requests]
+        public = [call is not None and call.public for call in calls]
+        if bulk.error is None and public and all(public):
+            return None, None
+        if not bulk.session_key:
+            # A bulk that logs in goes on without a session: its other calls are refused one by one.
+            missing = None if any(public) else _SESSION_MISSING
+            return None, missing
+        session = await account.session(bulk.session_key)
+        if session is None:
+            return None, WireError(errors.SESSION_UNKNOWN, "This session key is unknown.")
+        if session.session.expires_at <= account.clock():
+            return None, WireError(errors.SESSION_EXPIRED, "This session has expired.")
+        return session, None
+
+
+_SESSION_MISSING: Final = WireError(errors.SESSION_MISSING, "This call needs a session key.")
+
+
+async def _checked(account: Account, sub_request: SubRequest, session: OpenSession | None) -> Task:
+    """Check a sub-request's name and parameters, and do its slow work beforehand."""
+    call = CALLS.get(sub_request.name)
+    if call is None:
+        return Task(sub_request, error=WireError(errors.UNKNOWN_CALL, "There is no such call."))
+    if session is None and not call.public:
+        return Task(sub_request, call, error=_SESSION_MISSING)
+    try:
+        if sub_request.repeated:
+            field = sub_request.repeated[:100]
+            raise Inconsistent(field, f"{field} was sent twice with different values.")
+        params = validator(call.name).validate(sub_request.params)
+        prepared = await call.prepare(account, params) if isinstance(call, Call) and call.prepare else None
+    except Refusal as refused:
+        return Task(sub_request, call, error=wire_error(refused))
+    return Task(sub_request, call, params, prepared=prepared)

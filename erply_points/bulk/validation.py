@@ -1,0 +1,218 @@
+"""Parameters against their schema: coercion, the verdict, and the one error that is reported.
+
+The schemas are the only source of names, types, required fields and limits. A compiled validator (jsonschema-rs) gives
+the verdict; a property test holds it to the same verdicts as the reference validator (jsonschema). Form values arrive
+as text, so each value is first brought to the type its schema names, if that can be done without a doubt.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import jsonschema_rs
+
+from erply_points import schemas
+from erply_points.calls.refusals import ArrayGiven, InvalidFormat, InvalidValue, Refusal, RequiredMissing
+
+ABSENT: Final = object()
+"""What a value becomes that means nothing was sent: JSON null, or empty text where no text belongs."""
+
+Coercion = Callable[[Any], Any]
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,40}")
+_NUMBERED: Final = re.compile(r"\^([A-Za-z_]+)\[0-9\]\{1,6\}\$")
+_NAME_AND_NUMBER: Final = re.compile(r"(.*?[A-Za-z_])[0-9]{1,6}")
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str):
+        if not value:
+            return ABSENT
+        return int(value) if _INTEGER.fullmatch(value) else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+_FLAGS: Final = {"true": 1, "false": 0}
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        return _FLAGS.get(value) if value in _FLAGS else _integer(value)
+    return _integer(value)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _decimal(value: Any) -> Any:
+    return ABSENT if value == "" else value
+
+
+def _choice(value: Any) -> Any:
+    return ABSENT if value == "" else _text(value)
+
+
+class Kind(NamedTuple):
+    """How values of one parameter are brought to its type; `plain` needs nothing done."""
+
+    plain: type
+    coerce: Coercion
+
+
+def kind_of(schema: schemas.Schema) -> Kind:
+    """The kind of a parameter, by its schema with references resolved."""
+    expected = schema.get("type")
+    if expected == "integer":
+        return Kind(int, _flag if schema.get("enum") == [0, 1] else _integer)
+    if expected == "string":
+        return Kind(object, _choice) if "enum" in schema else Kind(str, _text)
+    if expected is None and "anyOf" in schema:
+        return Kind(int, _integer)
+    return Kind(object, _decimal)
+
+
+class Violation(NamedTuple):
+    """What a validator objects to, in terms that both validators share."""
+
+    field: str
+    keyword: str
+
+
+_SHAPES: Final = {"integer": "a whole number", "string": "text", "number": "a number"}
+
+
+def _shape(described: schemas.Schema) -> str:
+    types = described["type"] if isinstance(described["type"], list) else [described["type"]]
+    return "must be " + " or ".join(_SHAPES[each] for each in types)
+
+
+_SENTENCES: Final[dict[str, tuple[type[Refusal], Callable[[schemas.Schema], str]]]] = {
+    "required": (RequiredMissing, lambda _: "is required"),
+    "type": (InvalidFormat, _shape),
+    "anyOf": (InvalidFormat, lambda _: "must be the ID of a document or CURRENT_INVOICE_ID"),
+    "pattern": (InvalidFormat, lambda described: f"must be of the form {described['pattern']}"),
+    "maxLength": (InvalidFormat, lambda described: f"must have at most {described['maxLength']} characters"),
+    "enum": (InvalidValue, lambda described: "must be one of " + ", ".join(map(str, described["enum"]))),
+    "minimum": (InvalidValue, lambda described: f"must be at least {described['minimum']}"),
+    "maximum": (InvalidValue, lambda described: f"must be at most {described['maximum']}"),
+}
+"""By keyword of JSON Schema: what is refused, and the sentence that follows the parameter's name."""
+
+
+class CallValidator:
+    """Coercion and validation of one call's parameters."""
+
+    def __init__(self, call: str) -> None:
+        self.schema = schemas.call_request(call)
+        base = self.schema["$id"]
+        self._properties = {
+            name: schemas.resolved(described, base) for name, described in self.schema.get("properties", {}).items()
+        }
+        self._patterns = {
+            pattern: schemas.resolved(described, base)
+            for pattern, described in self.schema.get("patternProperties", {}).items()
+        }
+        self._kinds = {name: kind_of(described) for name, described in self._properties.items()}
+        self._numbered_kinds = {
+            match[1]: kind_of(described)
+            for pattern, described in self._patterns.items()
+            if (match := _NUMBERED.fullmatch(pattern))
+        }
+        self._compiled = jsonschema_rs.validator_for(self.schema, registry=_compiled_registry())
+        self._order = {name: position for position, name in enumerate(self._properties)}
+
+    def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters with the types of the schema where that is certain. What means nothing is left out."""
+        kinds = self._kinds
+        params = {}
+        for name, value in given.items():
+            kind = kinds.get(name)
+            if kind is None:
+                kind = self._numbered_kind(name)
+                if kind is None:
+                    if value is not None:
+                        params[name] = value
+                    continue
+            if type(value) is not kind.plain:
+                if value is None:
+                    continue
+                coerced = kind.coerce(value)
+                if coerced is ABSENT:
+                    continue
+                params[name] = coerced
+            else:
+                params[name] = value
+        return params
+
+    def _numbered_kind(self, name: str) -> Kind | None:
+        match = _NAME_AND_NUMBER.fullmatch(name)
+        return self._numbered_kinds.get(match[1]) if match else None
+
+    def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The coerced parameters. Raises the refusal for the first error in the documented order."""
+        params = self.coerce(given)
+        if self._compiled.is_valid(params):
+            return params
+        raise self.refusal(
+            params,
+            (
+                Violation(_field_of(error.instance_path, error.message), str(error.schema_path[-1]))
+                for error in self._compiled.iter_errors(params)
+            ),
+        )
+
+    def refusal(self, params: Mapping[str, Any], violations: Iterable[Violation]) -> Refusal:
+        """Required comes before format, format before value; among equals the schema's order decides."""
+        refusals = [(self._rank(violation), self._refusal(params, violation)) for violation in violations]
+        return min(refusals, key=lambda ranked: ranked[0])[1]
+
+    def _rank(self, violation: Violation) -> tuple[int, int, str]:
+        stage = 0 if violation.keyword == "required" else 1 if violation.keyword in _FORMAT_KEYWORDS else 2
+        return (stage, self._order.get(violation.field, len(self._order)), violation.field)
+
+    def _refusal(self, params: Mapping[str, Any], violation: Violation) -> Refusal:
+        field, keyword = violation
+        value = params.get(field)
+        if keyword in {"type", "anyOf"} and isinstance(value, list | dict):
+            return ArrayGiven(field, f"{field} must be a single value.")
+        if keyword == "anyOf" and type(value) is int:
+            return InvalidValue(field, f"{field} must be the ID of a document.")
+        refusal, sentence = _SENTENCES[keyword]
+        return refusal(field, f"{field} {sentence(self._described(field))}.")
+
+    def _described(self, field: str) -> schemas.Schema:
+        if field in self._properties:
+            return self._properties[field]
+        return next(
+            (described for pattern, described in self._patterns.items() if re.search(pattern, field)), self.schema
+        )
+
+
+_FORMAT_KEYWORDS: Final = frozenset({"type", "pattern", "maxLength", "anyOf"})
+_REQUIRED_NAME: Final = re.compile(r"[\"'](\w+)[\"'] is a required property")
+
+
+def _field_of(path: list[str | int], message: str) -> str:
+    if path:
+        return str(path[0])
+    match = _REQUIRED_NAME.match(message)
+    assert match, message
+    return match[1]
+
+
+@cache
+def _compiled_registry() -> jsonschema_rs.Registry:
+    return jsonschema_rs.Registry(list(schemas.all_schemas().items()))
+
+
+@cache
+def validator(call: str) -> CallValidator:
+    return CallValidator(call)

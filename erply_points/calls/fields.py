@@ -1,0 +1,136 @@
+"""Parameters that are stored and given back, numbered parameters, and attributes.
+
+Which parameters are stored is the schemas' to say (`x-use`): a field added there needs no line of code.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache
+from typing import Any, Final
+
+import orjson
+
+from erply_points import schemas
+from erply_points.calls.call import Params
+from erply_points.calls.refusals import Inconsistent, InvalidFormat
+from erply_points.store.listing import Condition
+
+_NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])([0-9]{1,6})")
+
+
+@cache
+def _stored(call: str) -> frozenset[str]:
+    """The names of stored parameters; for numbered ones the pattern's name without its number."""
+    schema = schemas.call_request(call)
+    base = schema["$id"]
+    plain = {
+        name
+        for name, described in schema.get("properties", {}).items()
+        if schemas.resolved(described, base).get("x-use") == "stored"
+    }
+    numbered = {
+        match[1]
+        for pattern, described in schema.get("patternProperties", {}).items()
+        if described.get("x-use") == "stored" and (match := re.match(r"\^([A-Za-z_]+)\[0-9\]", pattern))
+    }
+    return frozenset(plain | numbered)
+
+
+def stored(call: str, params: Params) -> dict[str, Any]:
+    """The header parameters that are only kept for the caller."""
+    names = _stored(call)
+    return {name: value for name, value in params.items() if name in names}
+
+
+def numbered(params: Params, names: Iterable[str]) -> dict[int, dict[str, Any]]:
+    """Parameters `name1`, `name2` ... by number, in its order; numbers may have gaps."""
+    wanted = frozenset(names)
+    found: dict[int, dict[str, Any]] = {}
+    for name, value in params.items():
+        if (match := _NUMBERED.fullmatch(name)) and match[1] in wanted:
+            found.setdefault(int(match[2]), {})[match[1]] = value
+    return dict(sorted(found.items()))
+
+
+def load(fields: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = orjson.loads(fields)
+    return parsed
+
+
+def dump(fields: Mapping[str, Any]) -> str:
+    return orjson.dumps(fields).decode() if fields else "{}"
+
+
+_INT_ATTRIBUTE: Final = re.compile(r"-?[0-9]{1,10}")
+_DOUBLE_ATTRIBUTE: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_DELETED: Final = ("null", "undefined")
+
+
+def merge_attributes(before: Mapping[str, Any], params: Params) -> dict[str, Any]:
+    """The `attributes` and `longAttributes` of a record after a save.
+
+    An attribute keeps its place; the values `null` and `undefined` delete it. Raises Inconsistent for a value
+    without a name, InvalidFormat for a value that is not of its `attributeType`.
+    """
+    merged = {}
+    for kind in ("attribute", "longAttribute"):
+        listed = {each["attributeName"]: each for each in before.get(f"{kind}s", ())}
+        for number, given in numbered(params, (f"{kind}Name", f"{kind}Type", f"{kind}Value")).items():
+            name = given.get(f"{kind}Name", "")
+            value = given.get(f"{kind}Value", "")
+            if not name:
+                raise Inconsistent(f"{kind}Name{number}", f"{kind}Value{number} has no {kind}Name{number}.")
+            if value in _DELETED:
+                listed.pop(name, None)
+            elif kind == "attribute":
+                as_type = given.get("attributeType", "text")
+                _check_attribute(number, as_type, value)
+                listed[name] = {"attributeName": name, "attributeType": as_type, "attributeValue": value}
+            else:
+                listed[name] = {"attributeName": name, "attributeValue": value}
+        if listed:
+            merged[f"{kind}s"] = list(listed.values())
+    return merged
+
+
+def _check_attribute(number: int, as_type: str, value: str) -> None:
+    field = f"attributeValue{number}"
+    if as_type == "int" and not (_INT_ATTRIBUTE.fullmatch(value) and -(2**31) <= int(value) < 2**31):
+        raise InvalidFormat(field, f"{field} must be a whole number of 32 bits, as its attributeType says.")
+    if as_type == "double" and not _DOUBLE_ATTRIBUTE.fullmatch(value):
+        raise InvalidFormat(field, f"{field} must be a decimal number, as its attributeType says.")
+    if as_type == "text" and len(value) > 255:
+        raise InvalidFormat(field, f"{field} must have at most 255 characters.")
+
+
+def attribute_conditions(params: Params) -> list[Condition]:
+    """The filters `searchAttributeName#` and `searchAttributeValue#`, which must all hold."""
+    pairs = numbered(params, ("searchAttributeName", "searchAttributeValue")).values()
+    return [
+        Condition((pair["searchAttributeName"],), "attribute", pair.get("searchAttributeValue", ""))
+        for pair in pairs
+        if pair.get("searchAttributeName")
+    ]
+
+
+def is_date(text: str) -> bool:
+    """Whether a text of the form YYYY-MM-DD is a day of the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_dates(params: Params, names: Iterable[str]) -> None:
+    """Raise InvalidFormat for a date that the calendar lacks; empty and 0000-00-00 are no date."""
+    for name in names:
+        text = params.get(name, "")
+        if text not in {"", "0000-00-00"} and not is_date(text):
+            raise InvalidFormat(name, f"{name} must be a day of the calendar, YYYY-MM-DD.")
+
+
+def id_list(text: str) -> list[int]:
+    """`1,2, 3` as numbers, in order, each once."""
+    return list(dict.fromkeys(int(part) for part in text.split(",") if part.strip()))

@@ -1,0 +1,241 @@
+"""Reward points: subtract, add, balance and the two histories. Facts: `protocol/erply-calls.md`, "Points"."""
+
+from typing import Final, Literal
+
+from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
+from erply_points.calls.fields import id_list
+from erply_points.calls.paging import conditions, order, page
+from erply_points.calls.records import shape
+from erply_points.calls.refusals import EarnsNoPoints, InvalidValue, UnknownID
+from erply_points.ledger.accrual import expiry_after
+from erply_points.ledger.amounts import NEVER, UnixSeconds, from_points, to_points
+from erply_points.ledger.records import Lot, Redemption
+from erply_points.ledger.wallet import Wallet, earn, redeem
+from erply_points.store.listing import Condition, Listing, Operator, Page
+from erply_points.store.rows import Customer, Movement
+from erply_points.store.unit_of_work import Needs
+
+TRANSACTIONS: Final = "transactions"
+"""The sequence of transactionIDs: earnings and redemptions share it, so no number means two things."""
+
+
+def _needs(params: Params) -> Needs:
+    customer_id = params["customerID"]
+    needs = {"customers": {customer_id}, "wallets": {(customer_id, DEFAULT_CURRENCY)}}
+    invoice_id = params.get("invoiceID")
+    if invoice_id and isinstance(invoice_id, int):
+        needs["documents"] = {invoice_id}
+    return needs
+
+
+def customer_of(context: Context, customer_id: int, field: str = "customerID") -> Customer:
+    customer = context.work.customers.get(customer_id)
+    if customer is None:
+        raise UnknownID(field, f"There is no customer {customer_id}.")
+    return customer
+
+
+def wallet_of(context: Context, customer_id: int) -> Wallet:
+    return context.work.wallets.get((customer_id, DEFAULT_CURRENCY)) or Wallet.empty(customer_id, DEFAULT_CURRENCY)
+
+
+def _document_of(context: Context, params: Params) -> int:
+    """The document that `invoiceID` names, 0 for none. The dispatcher has resolved CURRENT_INVOICE_ID."""
+    document_id: int = params.get("invoiceID", 0)
+    if document_id and context.work.documents.get(document_id) is None:
+        raise UnknownID("invoiceID", f"There is no sales document {document_id}.")
+    return document_id
+
+
+def subtract(context: Context, params: Params) -> list[Record]:
+    customer_id = customer_of(context, params["customerID"]).id
+    redemption = Redemption(
+        id=context.work.new_id(TRANSACTIONS),
+        customer_id=customer_id,
+        currency_id=DEFAULT_CURRENCY,
+        points=from_points(params["points"]),
+        unpaid=0,
+        created_at=params.get("subtractedUnixTime") or context.now,
+        document_id=_document_of(context, params),
+        campaign_id=params.get("campaignID", 0),
+        warehouse_id=params.get("warehouseID", 0),
+        point_of_sale_id=params.get("salepointID", 0),
+        employee_id=params.get("salespersonID", 0),
+        issued_coupon_id=params.get("issuedCouponID", 0),
+        description=params.get("description", ""),
+    )
+    posting = redeem(
+        wallet_of(context, customer_id),
+        redemption,
+        context.now,
+        below_zero=context.settings.negative_balance == "allow",
+    )
+    context.work.post(posting)
+    return [
+        {
+            "customerID": customer_id,
+            "remainingPoints": to_points(posting.wallet.totals.balance),
+            "subtractedPoints": params["points"],
+            "transactionID": redemption.id,
+        }
+    ]
+
+
+def add_lot(
+    context: Context,
+    customer_id: int,
+    earned: int,
+    created_at: UnixSeconds,
+    *,
+    expires_at: UnixSeconds = 0,
+    document_id: int = 0,
+    point_of_sale_id: int = 0,
+    employee_id: int = 0,
+    description: str = "",
+) -> Lot:
+    """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting."""
+    settings = context.settings
+    lot = Lot(
+        id=context.work.new_id(TRANSACTIONS),
+        customer_id=customer_id,
+        currency_id=DEFAULT_CURRENCY,
+        earned=earned,
+        remaining=earned,
+        redeemed=0,
+        expired=0,
+        reversed=0,
+        created_at=created_at,
+        available_at=min(created_at, context.now),
+        expires_at=expires_at or expiry_after(created_at, settings.reward_points_duration, settings.timezone),
+        document_id=document_id,
+        point_of_sale_id=point_of_sale_id,
+        employee_id=employee_id,
+        description=description,
+    )
+    context.work.post(earn(wallet_of(context, customer_id), lot, context.now))
+    return lot
+
+
+def add(context: Context, params: Params) -> list[Record]:
+    customer = customer_of(context, params["customerID"])
+    document_id = _document_of(context, params)
+    created_at = params.get("createdUnixTime") or context.now
+    expires_at = params.get("expiryUnixTime", 0)
+    if expires_at and expires_at <= created_at:
+        raise InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
+    if customer.reward_points_disabled:
+        raise EarnsNoPoints(None, f"Customer {customer.id} does not collect points.")
+    lot = add_lot(
+        context,
+        customer.id,
+        from_points(params["points"]),
+        created_at,
+        expires_at=expires_at,
+        document_id=document_id,
+        point_of_sale_id=params.get("pointOfSaleID", 0),
+        employee_id=params.get("employeeID", 0),
+        description=params.get("description", ""),
+    )
+    return [
+        {
+            "transactionID": lot.id,
+            "customerID": customer.id,
+            "points": params["points"],
+            "createdUnixTime": lot.created_at,
+            "expiryUnixTime": _shown_expiry(lot),
+        }
+    ]
+
+
+def balance(context: Context, params: Params) -> list[Record]:
+    customer_id = customer_of(context, params["customerID"]).id
+    return [{"points": to_points(wallet_of(context, customer_id).balance_at(context.now))}]
+
+
+def _shown_expiry(lot: Lot) -> UnixSeconds:
+    return 0 if lot.expires_at >= NEVER else lot.expires_at
+
+
+_FILTERS: Final[dict[str, tuple[str, Operator]]] = {
+    "customerID": ("customer_id", "="),
+    "invoiceID": ("document_id", "="),
+    "createdUnixTimeFrom": ("created_at", ">="),
+    "createdUnixTimeTo": ("created_at", "<="),
+}
+_ORDERS: Final = {"transactionID": "id", "createdUnixTime": "created_at"}
+
+
+def _history(of: Literal["earnings", "redemptions"], params: Params) -> Listing:
+    asked = conditions(params, _FILTERS)
+    if "customerIDs" in params:
+        asked.append(Condition(("customer_id",), "in", id_list(params["customerIDs"])))
+    ordered = order(params, _ORDERS, "transactionID")
+    return Listing(of, tuple(asked), order=ordered, **page(params, size_default=None))
+
+
+def _earned_listing(_: Context, params: Params) -> Listing:
+    return _history("earnings", params)
+
+
+def _used_listing(_: Context, params: Params) -> Listing:
+    return _history("redemptions", params)
+
+
+def _common(movement: Movement) -> Record:
+    record = movement.record
+    number = movement.document_custom_number or movement.document_number or ""
+    return {
+        "transactionID": record.id,
+        "customerID": record.customer_id,
+        "customerCardNumber": movement.card_number,
+        "invoiceID": record.document_id,
+        "invoiceNo": number,
+        "createdUnixTime": record.created_at,
+        "pointOfSaleID": record.point_of_sale_id,
+        "employeeID": record.employee_id,
+        "description": record.description,
+    }
+
+
+def _earned_records(context: Context, _: Params, page: Page) -> list[Record]:
+    def record(movement: Movement) -> Record:
+        lot = movement.record
+        assert isinstance(lot, Lot)
+        # A lot past its expiry is empty, whether or not the ledger has had occasion to write that down.
+        remaining = lot.remaining if lot.expires_at > context.now else 0
+        return shape("getEarnedRewardPointRecords").record(
+            _common(movement),
+            {
+                "earnedPoints": to_points(lot.earned),
+                "remainingPoints": to_points(remaining),
+                "expiryUnixTime": _shown_expiry(lot),
+            },
+        )
+
+    return list(map(record, page.rows))
+
+
+def _used_records(_: Context, __: Params, page: Page) -> list[Record]:
+    def record(movement: Movement) -> Record:
+        redemption = movement.record
+        assert isinstance(redemption, Redemption)
+        return shape("getUsedRewardPointRecords").record(
+            _common(movement),
+            {
+                "usedPoints": to_points(redemption.points),
+                "campaignID": redemption.campaign_id,
+                "warehouseID": redemption.warehouse_id,
+                "issuedCouponID": redemption.issued_coupon_id,
+            },
+        )
+
+    return list(map(record, page.rows))
+
+
+CALLS: Final = (
+    Call("subtractCustomerRewardPoints", subtract, needs=_needs, writes=True),
+    Call("addCustomerRewardPoints", add, needs=_needs, writes=True),
+    Call("getCustomerRewardPoints", balance, needs=_needs),
+    ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records),
+    ListingCall("getUsedRewardPointRecords", _used_listing, _used_records),
+)

@@ -1,0 +1,420 @@
+"""saveSalesDocument: a sales document, its number, its totals and what it earns.
+
+Facts: `protocol/erply-calls.md`, "Sales documents". Which fields are only stored, the schema says (`x-use`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from erply_points.calls import fields, money
+from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
+from erply_points.calls.points import add_lot, customer_of
+from erply_points.calls.refusals import (
+    AlreadyConfirmed,
+    DuplicateUUID,
+    Inconsistent,
+    InvalidValue,
+    RequiredMissing,
+    SourcesDiffer,
+    TypeFixed,
+    UnknownID,
+    WrongSource,
+)
+from erply_points.ledger.accrual import points_for_sale
+from erply_points.ledger.amounts import NEVER, UnixSeconds
+from erply_points.store.rows import Document, DocumentRow, DocumentUUID
+from erply_points.store.unit_of_work import Needs
+
+UUID_REMEMBERED_SECONDS: Final = 86_400
+FIRST_NUMBER: Final = 100_001
+ROWS_MAX: Final = 1_000
+
+EARNING_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "EXPORTINVOICE", "INVOICE"})
+_RECEIPT_TYPES: Final = frozenset({"CASHINVOICE"})
+_INVOICE_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "INVOICE", "EXPORTINVOICE", "CREDITINVOICE"})
+
+_DATES: Final = ("date", "deliveryDate", "shippingDate", "reserveGoodsUntilDate", "periodStartDate", "periodEndDate")
+_ROW_USED: Final = ("productID", "serviceID", "vatrateID", "amount", "price", "discount", "amountOfPackages")
+_ROW_STORED: Final = (
+    *("itemName", "employeeID", "campaignIDs", "campaignID", "packageID", "returnReasonID", "deliveryDate"),
+    *("sourceWaybillID", "stableRowID", "rowJDoc", "billingStatementID", "billingReadingIDs", "billingStartDate"),
+    *("billingEndDate", "ZIPCode", "State", "County", "City", "Category", "StateSalesTax", "CountySalesTax"),
+    *("CitySalesTax", "TotalSalesTax", "batch"),
+)
+_PROMOTION_RULE: Final = re.compile(r"promotionRule([0-9]{1,6})([A-Za-z]+)([0-9]{1,6})")
+
+
+def _needs(params: Params) -> Needs:
+    needs: dict[str, set[Any]] = {}
+    if params.get("id"):
+        needs["documents"] = {params["id"]}
+        needs["document_rows"] = {params["id"]}
+    if customer_id := params.get("customerID"):
+        needs["customers"] = {customer_id}
+        needs["wallets"] = {(customer_id, DEFAULT_CURRENCY)}
+    if uuid := params.get("temporaryUUID"):
+        needs["document_uuids"] = {uuid}
+    if params.get("creditToDocumentID"):
+        needs.setdefault("documents", set()).add(params["creditToDocumentID"])
+    needs["vat_rates"] = {value for name, value in params.items() if name.startswith("vatrateID") and value}
+    return needs
+
+
+def save(context: Context, params: Params) -> list[Record]:
+    fields.check_dates(params, _DATES)
+    document_id = params.get("id", 0)
+    if not document_id:
+        document, rows = _new(context, params)
+    else:
+        found = context.work.documents.get(document_id)
+        if found is None:
+            raise UnknownID("id", f"There is no sales document {document_id}.")
+        document, rows = _edited(context, params, found)
+    return [_saved_record(document, rows)]
+
+
+def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow, ...]]:
+    work = context.work
+    uuid = _uuid(params)
+    if uuid:
+        seen = work.document_uuids.get(uuid)
+        if seen is not None and seen.seen_at > context.now - UUID_REMEMBERED_SECONDS:
+            raise DuplicateUUID("temporaryUUID", "A document with this temporaryUUID was saved within the last day.")
+    document = _header(context, params, _blank(context, params))
+    document = document._replace(id=work.new_id("documents"))
+    rows = _rows(context, params, document)
+    document = _totalled(context, params, document, rows)
+    if params.get("confirmInvoice", 1):
+        document = _confirmed(context, params, document, rows)
+    work.documents.put(document.id, document)
+    work.document_rows.put(document.id, rows)
+    if uuid:
+        work.document_uuids.put(uuid, DocumentUUID(uuid, document.id, context.now))
+    return document, rows
+
+
+def _edited(context: Context, params: Params, before: Document) -> tuple[Document, tuple[DocumentRow, ...]]:
+    work = context.work
+    rows_before = work.document_rows.get(before.id) or ()
+    if before.confirmed:
+        _check_fixed(params, before)
+    document = _header(context, params, before)
+    rows = _rows(context, params, document, rows_before) or rows_before
+    if before.confirmed and [_content(row) for row in rows] != [_content(row) for row in rows_before]:
+        raise AlreadyConfirmed("productID1", "The rows of a confirmed document cannot be changed.")
+    if before.confirmed:
+        rows = rows_before
+    else:
+        document = _totalled(context, params, document, rows)
+        if params.get("confirmInvoice", 0):
+            document = _confirmed(context, params, document, rows)
+    if params.get("paymentStatus") == "PAID":
+        document = document._replace(paid=document.total)
+    work.documents.put(document.id, document)
+    if rows is not rows_before:
+        work.document_rows.put(document.id, rows)
+    return document, rows
+
+
+def _check_fixed(params: Params, before: Document) -> None:
+    if params.get("type", before.type) != before.type:
+        raise TypeFixed("type", "The type of a confirmed document cannot be changed.")
+    for name, value in (
+        ("warehouseID", before.warehouse_id),
+        ("customerID", before.customer_id),
+        ("creditToDocumentID", before.credited_document_id),
+        ("confirmInvoice", 1),
+    ):
+        if params.get(name, value) != value:
+            raise AlreadyConfirmed(name, f"{name} of a confirmed document cannot be changed.")
+
+
+def _content(row: DocumentRow) -> tuple[Any, ...]:
+    return (row.product_id, row.service_id, row.vat_rate_id, row.amount, row.price, row.discount)
+
+
+def _uuid(params: Params) -> str:
+    if uuid := params.get("temporaryUUID", ""):
+        return str(uuid)
+    for given in fields.numbered(params, ("attributeName", "attributeValue")).values():
+        if given.get("attributeName") == "source-uuid":
+            return str(given.get("attributeValue", ""))
+    return ""
+
+
+def _blank(context: Context, params: Params) -> Document:
+    added_at = params.get("added") or context.now
+    local = datetime.fromtimestamp(min(added_at, NEVER - 2 * 86_400), UTC).astimezone(context.settings.timezone)
+    return Document(
+        id=0,
+        type="INVWAYBILL",
+        number=0,
+        custom_number="",
+        customer_id=context.settings.default_client_idDat,
+        warehouse_id=0,
+        point_of_sale_id=0,
+        employee_id=0,
+        date=local.strftime("%Y-%m-%d"),
+        time=local.strftime("%H:%M:%S"),
+        confirmed=0,
+        currency_code=context.settings.default_currency,
+        net=0,
+        vat=0,
+        rounding=0,
+        total=0,
+        paid=0,
+        credited_document_id=0,
+        added_at=added_at,
+        changed_at=context.now,
+        changed_by="",
+        fields="{}",
+    )
+
+
+def _header(context: Context, params: Params, before: Document) -> Document:
+    """The document with the header that the caller sends; what is not sent stays as it was."""
+    customer_id = params.get("customerID", 0)
+    if customer_id:
+        customer_of(context, customer_id)
+    credited_id = params.get("creditToDocumentID", 0)
+    if credited_id and context.work.documents.get(credited_id) is None:
+        raise UnknownID("creditToDocumentID", f"There is no sales document {credited_id}.")
+    kept = fields.load(before.fields)
+    stored = fields.stored("saveSalesDocument", params)
+    for name in ("creditInvoiceType", "isCashInvoice", "doNotAddRewardPoints", "amountPaidWithStoreCredit"):
+        if name in params:
+            stored[name] = params[name]
+    document = before._replace(
+        type=params.get("type", before.type),
+        custom_number=params.get("customNumber", before.custom_number),
+        customer_id=customer_id or before.customer_id,
+        warehouse_id=params.get("warehouseID", before.warehouse_id),
+        point_of_sale_id=params.get("pointOfSaleID", before.point_of_sale_id),
+        employee_id=params.get("employeeID", before.employee_id),
+        date=_set(params.get("date", ""), before.date),
+        time=_full_time(params.get("time", "")) or before.time,
+        currency_code=_currency(params.get("currencyCode", ""), before.currency_code),
+        credited_document_id=credited_id or before.credited_document_id,
+        changed_at=context.now,
+        changed_by=context.user.username if context.user else "",
+        fields=fields.dump({**kept, **stored, **fields.merge_attributes(kept, params)}),
+    )
+    _check_sources(context, params)
+    return document
+
+
+def _set(value: str, otherwise: str) -> str:
+    return value if value not in {"", "0000-00-00"} else otherwise
+
+
+def _full_time(text: str) -> str:
+    return f"{text}:00" if len(text) == 5 else text
+
+
+def _currency(code: str, otherwise: str) -> str:
+    """An unknown currency becomes the account's, without an error, as documented."""
+    return code if re.fullmatch(r"[A-Z]{3}", code) else otherwise
+
+
+def source_ids(stored: Mapping[str, Any]) -> list[int]:
+    """The documents that a document was made from."""
+    return fields.id_list(f"{stored.get('baseDocumentID') or ''},{stored.get('baseDocumentIDs', '')}")
+
+
+def _check_sources(context: Context, params: Params) -> None:
+    sources = []
+    for source_id in source_ids(params):
+        name = "baseDocumentID" if source_id == params.get("baseDocumentID") else "baseDocumentIDs"
+        source = context.work.documents.get(source_id)
+        if source is None:
+            raise UnknownID(name, f"There is no sales document {source_id}.")
+        if source.type in _INVOICE_TYPES:
+            raise WrongSource(name, f"Document {source_id} is itself an invoice.")
+        sources.append(source)
+    if len({(source.type, source.customer_id) for source in sources}) > 1:
+        raise SourcesDiffer("baseDocumentIDs", "Source documents must be of one type and one customer.")
+
+
+def _rows(
+    context: Context, params: Params, document: Document, before: Iterable[DocumentRow] = ()
+) -> tuple[DocumentRow, ...]:
+    """The rows that the caller sends, none if there are none. Raises what is wrong with a row."""
+    given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+    rules = _promotion_rules(params)
+    if len(given) > ROWS_MAX:
+        raise InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
+    by_position = {row.position: row for row in before}
+    return tuple(
+        _row(context, document, position, number, values | rules.get(number, {}), by_position.get(position))
+        for position, (number, values) in enumerate(given.items(), start=1)
+    )
+
+
+def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
+    """`promotionRule1campaignID2`: the first number is the row, the second the rule."""
+    rules: dict[int, dict[str, Any]] = {}
+    for name, value in params.items():
+        if match := _PROMOTION_RULE.fullmatch(name):
+            rules.setdefault(int(match[1]), {})[f"promotionRule{match[2]}{match[3]}"] = value
+    return rules
+
+
+def _row(
+    context: Context, document: Document, position: int, number: int, values: dict[str, Any], before: DocumentRow | None
+) -> DocumentRow:
+    if values.get("productID") and values.get("serviceID"):
+        raise Inconsistent(f"productID{number}", f"Row {number} has both productID{number} and serviceID{number}.")
+    if values.get("sourceWaybillID") and document.type not in {"CREDITINVOICE", "INVOICE"}:
+        raise Inconsistent(f"sourceWaybillID{number}", "Only invoices and credit invoices have source waybills.")
+    if "amount" not in values and not (values.get("packageID") and "amountOfPackages" in values):
+        raise RequiredMissing(f"amount{number}", f"amount{number} is required.")
+    amount = money.decimal(values.get("amount", values.get("amountOfPackages")))
+    if not amount:
+        raise InvalidValue(f"amount{number}", f"amount{number} must not be zero.")
+    vat_rate_id = values.get("vatrateID") or context.settings.default_vat_rate
+    vat_rate = Decimal(0)
+    if vat_rate_id:
+        found = context.work.vat_rates.get(vat_rate_id)
+        if found is None:
+            raise UnknownID(f"vatrateID{number}", f"There is no VAT rate {vat_rate_id}.")
+        vat_rate = Decimal(found.rate)
+    line = money.LinePrice(
+        amount, money.decimal(values.get("price", 0)), money.decimal(values.get("discount", 0)), vat_rate
+    )
+    total = money.line_total(line, context.settings.price_decimals, from_gross=_from_gross(context, document))
+    if abs(total.net) + abs(total.vat) > money.AMOUNT_MAX:
+        raise InvalidValue(f"price{number}", f"Row {number} comes to more than the server can hold.")
+    row_id = context.work.new_id("document_rows")
+    stored = {name: value for name, value in values.items() if name not in _ROW_USED or name == "amountOfPackages"}
+    return DocumentRow(
+        document_id=document.id,
+        position=position,
+        id=row_id,
+        stable_id=values.get("stableRowID") or (before.stable_id if before else row_id),
+        product_id=values.get("productID", 0),
+        service_id=values.get("serviceID", 0),
+        vat_rate_id=vat_rate_id,
+        vat_rate=str(vat_rate),
+        amount=money.decimal_text(str(amount)),
+        price=money.decimal_text(values.get("price", 0)),
+        discount=money.decimal_text(values.get("discount", 0)),
+        net=total.net,
+        vat=total.vat,
+        fields=fields.dump(stored),
+    )
+
+
+def _from_gross(context: Context, document: Document) -> bool:
+    receipt = document.type in _RECEIPT_TYPES or (
+        document.type == "CREDITINVOICE" and fields.load(document.fields).get("isCashInvoice")
+    )
+    return bool(receipt) and context.settings.prices_with_tax
+
+
+def _totalled(context: Context, params: Params, document: Document, rows: Iterable[DocumentRow]) -> Document:
+    rows = tuple(rows)
+    net = sum(row.net for row in rows)
+    vat = sum(row.vat for row in rows)
+    if "rounding" in params:
+        rounding = money.to_cents(money.decimal(params["rounding"]))
+    else:
+        rounding = money.rounding_of(net + vat, context.settings.invoice_rounding)
+    total = net + vat + rounding
+    if max(map(abs, (net, vat, rounding, total))) > money.AMOUNT_MAX:
+        raise InvalidValue("rounding", "The document comes to more than the server can hold.")
+    paid = total if params.get("paymentStatus") == "PAID" else document.paid
+    return document._replace(net=net, vat=vat, rounding=rounding, total=total, paid=paid)
+
+
+def _confirmed(context: Context, params: Params, document: Document, rows: Iterable[DocumentRow]) -> Document:
+    """Give the document its number and the customer the points."""
+    document = document._replace(confirmed=1)
+    if not document.custom_number:
+        document = document._replace(number=_number(context, params, document))
+        context.work.document_numbers.put((document.type, document.number), document)
+    _accrue(context, document, rows)
+    return document
+
+
+def _number(context: Context, params: Params, document: Document) -> int:
+    sequence = f"number:{document.type}"
+    asked: int = params.get("invoiceNo", 0)
+    if asked:
+        taken = context.work.document_numbers.get((document.type, asked)) is not None
+        if not taken or params.get("allowDuplicateNumbers"):
+            # The sequence goes on behind it, so that no later document gets the same number.
+            last = context.work.sequences.rows.get(sequence) or 0
+            if asked > last:
+                context.work.sequences.put(sequence, asked)
+            return asked
+    return context.work.new_id(sequence, FIRST_NUMBER)
+
+
+def _accrue(context: Context, document: Document, rows: Iterable[DocumentRow]) -> None:
+    stored = fields.load(document.fields)
+    customer_id = document.customer_id
+    if (
+        document.type not in EARNING_TYPES
+        or not customer_id
+        or customer_id == context.settings.default_client_idDat
+        or stored.get("doNotAddRewardPoints")
+        or (document.type == "INVOICE" and _follows_waybill(context, stored, rows))
+        or customer_of(context, customer_id).reward_points_disabled
+    ):
+        return
+    points = points_for_sale(document.net, context.settings.reward_points_per_currency_unit)
+    if points:
+        add_lot(
+            context,
+            customer_id,
+            points,
+            _moment(context, document),
+            document_id=document.id,
+            point_of_sale_id=document.point_of_sale_id,
+            employee_id=document.employee_id,
+        )
+
+
+def _follows_waybill(context: Context, stored: dict[str, Any], rows: Iterable[DocumentRow]) -> bool:
+    """Whether an invoice only bills what a waybill delivered before."""
+    documents = (context.work.documents.get(source_id) for source_id in source_ids(stored))
+    return any(source is not None and source.type == "WAYBILL" for source in documents) or any(
+        fields.load(row.fields).get("sourceWaybillID") for row in rows
+    )
+
+
+def _moment(context: Context, document: Document) -> UnixSeconds:
+    """When the sale was made: its local date and time. A moment before 1970 counts as now."""
+    local = datetime.fromisoformat(f"{document.date}T{document.time}").replace(tzinfo=context.settings.timezone)
+    moment = int(local.timestamp())
+    return moment if moment > 0 else context.now
+
+
+def _saved_record(document: Document, rows: Iterable[DocumentRow]) -> Record:
+    return {
+        "invoiceID": str(document.id),
+        "invoiceNo": str(document.number),
+        "customNumber": document.custom_number,
+        "invoiceLink": "",
+        "receiptLink": "",
+        "net": money.from_cents(document.net),
+        "vat": money.from_cents(document.vat),
+        "rounding": money.from_cents(document.rounding),
+        "total": money.from_cents(document.total),
+        "rows": [
+            {
+                "rowID": row.id,
+                "stableRowID": row.stable_id,
+                "productID": row.product_id,
+                "serviceID": row.service_id,
+                "amount": row.amount,
+            }
+            for row in rows
+        ],
+    }
+
+
+CALLS: Final = (Call("saveSalesDocument", save, needs=_needs, writes=True),)

@@ -1,0 +1,207 @@
+"""getSalesDocuments. Facts: `protocol/erply-calls.md`; the record's types are those of Erply's Go client."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final
+
+from erply_points.calls import fields, money
+from erply_points.calls.call import Context, ListingCall, Params, Record
+from erply_points.calls.paging import conditions, order, page
+from erply_points.calls.records import shape
+from erply_points.calls.sales import source_ids
+from erply_points.store.listing import Condition, Listing, Operator, Page
+from erply_points.store.rows import Customer, Document, DocumentRow
+from erply_points.store.unit_of_work import Needs
+
+CALL: Final = "getSalesDocuments"
+
+_FILTERS: Final[dict[str, tuple[str, Operator]]] = {
+    "id": ("id", "="),
+    "number": ("number", "="),
+    "clientID": ("customer_id", "="),
+    "clientName": ("customer_name", "prefix"),
+    "payerID": ("fields.payerID", "="),
+    "shipToID": ("fields.shipToID", "="),
+    "employeeID": ("employee_id", "="),
+    "warehouseID": ("warehouse_id", "="),
+    "pointOfSaleID": ("point_of_sale_id", "="),
+    "projectID": ("fields.projectID", "="),
+    "assignmentID": ("fields.assignmentID", "="),
+    "productID": ("product_id", "rows_with"),
+    "type": ("type", "="),
+    "dateFrom": ("date", ">="),
+    "dateTo": ("date", "<="),
+    "dueDateFrom": ("due_date", ">="),
+    "dueDateTo": ("due_date", "<="),
+    "deliveryDateFrom": ("fields.deliveryDate", ">="),
+    "deliveryDateTo": ("fields.deliveryDate", "<="),
+    "referenceNumber": ("fields.customReferenceNumber", "="),
+    "changedSince": ("changed_at", ">="),
+}
+_ORDERS: Final = {
+    "documentID": "id",
+    "dateAndNumber": "date_and_number",
+    "clientName": "customer_name",
+    "lastChanged": "changed_at",
+}
+_SEARCHED: Final = (
+    "any_number",
+    "customer_name",
+    "customer_email",
+    "customer_phone",
+    "customer_card_number",
+)
+_UNFULFILLED_TYPES: Final = ["PREPAYMENT", "OFFER", "ORDER", "RESERVATION"]
+
+
+def _listing(_: Context, params: Params) -> Listing:
+    asked = conditions(params, _FILTERS)
+    for name, field in (("ids", "id"), ("clientIDs", "customer_id")):
+        if params.get(name):
+            asked.append(Condition((field,), "in", fields.id_list(params[name])))
+    if params.get("types"):
+        asked.append(Condition(("type",), "in", [each.strip() for each in params["types"].split(",")]))
+    if "confirmed" in params:
+        asked.append(Condition(("confirmed",), "=", params["confirmed"]))
+    if text := params.get("numberOrCustomer", "").strip():
+        asked.append(Condition(_SEARCHED, "prefix", text))
+    asked += _state_conditions(params)
+    asked += fields.attribute_conditions(params)
+    return Listing("documents", tuple(asked), order=order(params, _ORDERS, "documentID"), **page(params))
+
+
+def _state_conditions(params: Params) -> list[Condition]:
+    asked = []
+    state = params.get("invoiceState", "")
+    if state == "NOT_CANCELLED":
+        asked.append(Condition(("invoice_state",), "<>", "CANCELLED"))
+    elif state:
+        asked.append(Condition(("invoice_state",), "=", state))
+    for name, operator in (("rowDeliveryDateFrom", ">="), ("rowDeliveryDateTo", "<=")):
+        if params.get(name):
+            asked.append(Condition(("deliveryDate", operator), "rows_with_field", params[name]))
+    if params.get("unpaidItemsOnly"):
+        asked.append(Condition(("unpaid",), ">", 0))
+    if params.get("getUnfulfilledDocuments"):
+        asked.append(Condition(("type",), "in", _UNFULFILLED_TYPES))
+        asked.append(Condition(("invoice_state",), "in", ["PENDING", "READY"]))
+    return asked
+
+
+def _with_rows(params: Params, page: Page) -> bool:
+    """Rows come if the caller named the document, asked for all rows, or exactly one document matched."""
+    return bool(params.get("id") or params.get("number") or params.get("getRowsForAllInvoices") or page.total == 1)
+
+
+def _refers_to(page: Page) -> Needs:
+    documents: Iterable[Document] = page.rows
+    needs: dict[str, set[Any]] = {"customers": set(), "document_rows": set(), "documents": set()}
+    for document in documents:
+        stored = fields.load(document.fields)
+        named = {document.customer_id, stored.get("payerID"), stored.get("shipToID")}
+        needs["customers"] |= {customer_id for customer_id in named if customer_id}
+        needs["documents"] |= set(source_ids(stored))
+        needs["document_rows"].add(document.id)
+    return needs
+
+
+def _records(context: Context, params: Params, page: Page) -> list[Record]:
+    with_rows = _with_rows(params, page)
+    return [_record(context, document, with_rows=with_rows) for document in page.rows]
+
+
+def _record(context: Context, document: Document, *, with_rows: bool) -> Record:
+    stored = fields.load(document.fields)
+    rows = context.work.document_rows.get(document.id) or ()
+    by_rate = money.by_rate((row.vat_rate_id, money.LineTotal(row.net, row.vat)) for row in rows)
+    record = shape(CALL).record(
+        {
+            "id": document.id,
+            "type": document.type,
+            "number": document.custom_number or document.number,
+            "date": document.date,
+            "time": document.time,
+            "inventoryTransactionDate": document.date,
+            "currencyCode": document.currency_code,
+            "warehouseID": document.warehouse_id,
+            "pointOfSaleID": document.point_of_sale_id,
+            "employeeID": document.employee_id,
+            "confirmed": document.confirmed,
+            "invoiceState": "READY" if document.confirmed else "PENDING",
+            "paymentStatus": "PAID" if document.paid >= document.total else "UNPAID",
+            "paid": money.cents_text(document.paid),
+            "netTotal": money.from_cents(document.net),
+            "vatTotal": money.from_cents(document.vat),
+            "rounding": money.from_cents(document.rounding),
+            "total": money.from_cents(document.total),
+            "netTotalsByTaxRate": [
+                {"vatrateID": rate, "total": money.from_cents(sums.net)} for rate, sums in by_rate.items()
+            ],
+            "vatTotalsByTaxRate": [
+                {"vatrateID": rate, "total": money.from_cents(sums.vat)} for rate, sums in by_rate.items()
+            ],
+            "baseDocuments": [
+                {"id": source.id, "number": str(source.number), "type": source.type, "date": source.date}
+                for source_id in source_ids(stored)
+                if (source := context.work.documents.get(source_id)) is not None
+            ],
+            "added": document.added_at,
+            "lastModified": document.changed_at,
+            "lastModifierUsername": document.changed_by,
+        },
+        stored,
+        _parties(context, document, stored),
+    )
+    if with_rows:
+        record["rows"] = [_row_record(row) for row in rows]
+    return record
+
+
+def _parties(context: Context, document: Document, stored: dict[str, Any]) -> Record:
+    def named(customer_id: int) -> Customer | None:
+        return context.work.customers.get(customer_id) if customer_id else None
+
+    client = named(document.customer_id)
+    payer = named(stored.get("payerID", 0))
+    ship_to = named(stored.get("shipToID", 0))
+    return {
+        "clientID": document.customer_id,
+        "customerID": document.customer_id,
+        "clientName": client.full_name if client else "",
+        "clientEmail": client.email if client else "",
+        "clientCardNumber": client.card_number if client else "",
+        "payerName": payer.full_name if payer else "",
+        "shipToName": ship_to.full_name if ship_to else "",
+        "deliveryTerms": stored.get("deliveryTermsID", ""),
+    }
+
+
+def _row_record(row: DocumentRow) -> Record:
+    stored = fields.load(row.fields)
+    if "rowJDoc" in stored:
+        stored["jdoc"] = stored.pop("rowJDoc")
+    if "campaignID" in stored:
+        stored.setdefault("campaignIDs", stored.pop("campaignID"))
+    stored.pop("stableRowID", None)
+    amount = Decimal(row.amount)
+    return shape(CALL, "rows").record(
+        {
+            "rowID": row.id,
+            "stableRowID": row.stable_id,
+            "productID": row.product_id,
+            "serviceID": row.service_id,
+            "vatrateID": row.vat_rate_id,
+            "amount": row.amount,
+            "price": row.price,
+            "discount": row.discount,
+            "finalNetPrice": float(round(Decimal(row.net) / 100 / amount, 4)),
+            "finalPriceWithVAT": float(round(Decimal(row.net + row.vat) / 100 / amount, 4)),
+            "rowNetTotal": money.from_cents(row.net),
+            "rowVAT": money.from_cents(row.vat),
+            "rowTotal": money.from_cents(row.net + row.vat),
+        },
+        stored,
+    )
+
+
+CALLS: Final = (ListingCall(CALL, _listing, _records, refers_to=_refers_to),)

@@ -1,0 +1,197 @@
+"""The command line: `erply-points`, also `python -m erply_points`. It alone reads options and the environment."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from erply_points import __version__, demonstration
+from erply_points.accounts import administration
+from erply_points.accounts.administration import Invalid
+from erply_points.accounts.settings import InvalidSetting, described
+from erply_points.app import create_app, stores_of
+from erply_points.server import Ready, Server, listen, serve
+from erply_points.settings import ServerSettings
+from erply_points.store.protocol import Stores, StoreUnavailable
+
+T = TypeVar("T")
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("data"),
+    envvar="ERPLY_POINTS_DATA",
+    show_default="./data, or $ERPLY_POINTS_DATA",
+    help="Folder with one file per account.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="erply-points")
+def main() -> None:
+    """Erply's bulk API for loyalty points, on an exact and durable ledger."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; what can be mended by the user becomes one line and exit status 2."""
+    try:
+        return asyncio.run(work)
+    except (Invalid, InvalidSetting) as error:
+        raise click.UsageError(str(error)) from None
+    except FileNotFoundError:
+        raise click.UsageError("There is no such account.") from None
+    except (StoreUnavailable, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _stores(data: Path) -> Stores:
+    return stores_of(ServerSettings(data=data))
+
+
+@main.command("serve")
+@_data
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
+def serve_command(data: Path, host: str, port: int) -> None:
+    """Serve all accounts of the data folder until SIGTERM or Ctrl-C."""
+    settings = ServerSettings(data=data, host=host, port=port)
+
+    async def ready(url: str, _: Server) -> None:
+        click.echo(f"Serving {url}/api/ from {data.resolve()}")
+
+    _serve(settings, ready)
+
+
+@main.command()
+@_data
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
+@click.option("--once", is_flag=True, help="Stop after the demonstration.")
+def demo(data: Path, port: int, *, once: bool) -> None:
+    """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
+    settings = ServerSettings(data=data, port=port)
+    _run(demonstration.prepare(_stores(data)))
+    failures: list[BaseException] = []
+
+    async def ready(url: str, server: Server) -> None:
+        async def show() -> None:
+            try:
+                await demonstration.show(url, Console(highlight=False), goes_on=not once)
+            except Exception as error:  # noqa: BLE001 - reported below, once the server has stopped
+                failures.append(error)
+            if once or failures:
+                server.should_exit = True
+
+        server.demonstration = asyncio.create_task(show())
+
+    _serve(settings, ready)
+    if failures:
+        raise click.ClickException(f"the demonstration failed: {failures[0]!r}")
+
+
+def _serve(settings: ServerSettings, ready: Ready) -> None:
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    serve(create_app(settings), listener, ready)
+
+
+@main.group()
+def account() -> None:
+    """Make, change and list accounts."""
+
+
+def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not of the form key=value.")
+        pairs[name] = value
+    return pairs
+
+
+_SETTINGS_HELP = "\b\nSettings the server acts on:\n" + "\n".join(
+    f"  {name} (default {default or 'empty'}):\n      {sentence}" for name, default, sentence in described()
+)
+
+
+@account.command("create", epilog=_SETTINGS_HELP)
+@_data
+@click.argument("code")
+@click.option("--name", default="", help="What the account is called.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="A setting; repeatable.")
+def create_account(data: Path, code: str, name: str, settings: dict[str, str]) -> None:
+    """Make an account: CODE is the clientCode that clients send."""
+    _run(administration.create_account(_stores(data), code, {"name": name, **settings}))
+    click.echo(f"Account {code} is ready. Add a user: erply-points user create {code} USERNAME")
+
+
+@account.command("set", epilog=_SETTINGS_HELP)
+@_data
+@click.argument("code")
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", callback=_pairs)
+def set_account(data: Path, code: str, settings: dict[str, str]) -> None:
+    """Change settings of an account; a running server follows at once."""
+    _run(administration.set_settings(_stores(data), code, settings))
+    for name, value in settings.items():
+        click.echo(f"{name}={value}")
+
+
+@account.command("list")
+@_data
+def list_accounts(data: Path) -> None:
+    """List the accounts of the data folder."""
+    for code, name in _run(administration.list_accounts(_stores(data))):
+        click.echo(f"{code}\t{name}")
+
+
+@main.group()
+def user() -> None:
+    """Make users, who log in with verifyUser."""
+
+
+@user.command("create")
+@_data
+@click.argument("code")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
+def create_user(data: Path, code: str, username: str, *, password_stdin: bool) -> None:
+    """Make a user of account CODE with all rights."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _run(administration.create_user(_stores(data), code, username, password))
+    click.echo(f"User {username} of account {code} is ready.")
+
+
+@main.command()
+@_data
+@click.argument("code", required=False)
+def check(data: Path, code: str | None) -> None:
+    """Prove that no point was lost or made: for every customer, earned = remaining + redeemed + expired + reversed.
+
+    Also that balances, histories and documents agree and that the database is sound. Prints what is wrong; exit
+    status 1 if anything is.
+    """
+    stores = _stores(data)
+    codes = [code] if code else _run(stores.codes())
+    wrong = 0
+    for each in codes:
+        problems = _run(administration.check_account(stores, each))
+        wrong += len(problems)
+        for problem in problems:
+            click.echo(f"{each}: {problem}")
+        if not problems:
+            click.echo(f"{each}: sound")
+    if not codes:
+        click.echo(f"No accounts in {data}.")
+    if wrong:
+        sys.exit(1)

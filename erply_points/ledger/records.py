@@ -1,0 +1,105 @@
+"""The ledger's records. Each is one row of the store, with its columns in this order.
+
+Conservation, the ledger's promise, in these words: in every lot
+
+    earned = remaining + redeemed + expired + reversed
+
+and in every wallet  balance = sum of its lots' remaining - shortfall,  where the shortfall is what its
+redemptions took beyond its lots (the sum of their `unpaid`).
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from erply_points.ledger.amounts import Millipoints, UnixSeconds
+
+
+class Lot(NamedTuple):
+    """Points earned together: they became available together and expire together.
+
+    `created_at` is when the earning says it happened, not when it was recorded. References are 0 where
+    there is none. Source: DESIGN.md, "Data".
+    """
+
+    id: int
+    customer_id: int
+    currency_id: int
+    earned: Millipoints
+    remaining: Millipoints
+    redeemed: Millipoints
+    expired: Millipoints
+    reversed: Millipoints
+    created_at: UnixSeconds
+    available_at: UnixSeconds
+    expires_at: UnixSeconds
+    document_id: int
+    point_of_sale_id: int
+    employee_id: int
+    description: str
+
+
+class Redemption(NamedTuple):
+    """Points spent together. `unpaid` is the part that no lot has paid yet: the balance went below zero."""
+
+    id: int
+    customer_id: int
+    currency_id: int
+    points: Millipoints
+    unpaid: Millipoints
+    created_at: UnixSeconds
+    document_id: int
+    campaign_id: int
+    warehouse_id: int
+    point_of_sale_id: int
+    employee_id: int
+    issued_coupon_id: int
+    description: str
+
+
+class Allocation(NamedTuple):
+    """Which lot pays how much of which redemption."""
+
+    redemption_id: int
+    lot_id: int
+    points: Millipoints
+
+
+class EntryKind(StrEnum):
+    EARN = "earn"
+    REDEEM = "redeem"
+    EXPIRE = "expire"
+
+
+class Entry(NamedTuple):
+    """One change of a wallet's balance. Entries are only ever added.
+
+    They are numbered 1, 2, 3 ... within the wallet and `at` never decreases, so the last entry up to a
+    moment holds the balance of that moment. `source_id` is the lot, or for a redemption the redemption.
+    """
+
+    customer_id: int
+    currency_id: int
+    number: int
+    at: UnixSeconds
+    kind: EntryKind
+    points: Millipoints
+    balance: Millipoints
+    source_id: int
+
+
+class Totals(NamedTuple):
+    """A wallet in sums: one row for each customer and currency.
+
+    `balance` still counts lots that have expired since the last entry; `Wallet.balance_at` does not.
+    """
+
+    customer_id: int
+    currency_id: int
+    balance: Millipoints
+    shortfall: Millipoints
+    earned: Millipoints
+    redeemed: Millipoints
+    expired: Millipoints
+    reversed: Millipoints
+    entries: int
+    last_at: UnixSeconds

@@ -1,0 +1,79 @@
+"""The HTTP server process: uvicorn, told to keep quiet about requests and to stop cleanly."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+KEEP_ALIVE_SECONDS: Final = 75
+SHUTDOWN_SECONDS: Final = 30
+BACKLOG: Final = 2_048
+
+Ready = Callable[[str, "Server"], Awaitable[None]]
+"""Called with the URL and the server once it answers."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a listening socket. Raises OSError if the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.set_inheritable(True)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, answers what is in flight, and returns."""
+
+    def __init__(self, app: Starlette, ready: Ready) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                loop="uvloop",
+                ws="none",
+                access_log=False,  # Query strings hold passwords and session keys.
+                log_level="warning",
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                backlog=BACKLOG,
+            )
+        )
+        self._ready = ready
+        self.demonstration: asyncio.Task[None] | None = None
+        """Kept here so that it is not collected while it runs."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            await self._ready(url_of(sockets[0]), self)
+
+
+def serve(app: Starlette, listener: socket.socket, ready: Ready) -> None:
+    """Run until told to stop."""
+
+    def ignored(_number: int, _frame: Any) -> None:
+        """Uvicorn raises a caught signal once more when it has stopped; by then it has done its work."""
+
+    before = {number: signal.signal(number, ignored) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        Server(app, ready).run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        listener.close()

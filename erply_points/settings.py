@@ -1,0 +1,16 @@
+"""The server's settings: one line each. Only the command line reads them from its options and the environment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    data: Path = Path("data")
+    """Folder with one file per account."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = 8080
+    """Port to listen on; 0 takes a free one."""
+    body_size_max: int = 4_000_000
+    """Bytes of a request body; a larger one is answered with HTTP 413."""

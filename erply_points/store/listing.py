@@ -1,0 +1,44 @@
+"""What a listing call asks a store for, without a word of SQL.
+
+A `Listing` names what is listed, the conditions that all must hold, the order and the page. Each store keeps its own
+table from field names to columns; a field it does not know is a mistake of ours and fails loudly.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Comparison = Literal["=", "<>", "<=", ">=", ">"]
+Operator = Comparison | Literal["in", "outside", "prefix", "contains", "attribute", "rows_with", "rows_with_field"]
+
+ListingName = Literal["customers", "documents", "earnings", "redemptions", "vat_rates", "users"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`fields` lists alternatives: the condition holds if one of them fits.
+
+    "outside" is a pair: up to its first or from its second. "prefix" and "contains" compare text without
+    regard to case. "attribute" finds records whose attribute `fields[0]` has the value; "rows_with" finds
+    documents with such a row, "rows_with_field" by a stored field of a row and the comparison `fields[1]`.
+    """
+
+    fields: tuple[str, ...]
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    of: ListingName
+    conditions: tuple[Condition, ...] = ()
+    order: tuple[tuple[str, Literal["asc", "desc"]], ...] = (("id", "asc"),)
+    limit: int | None = None
+    """None: all."""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: list[Any]
+    total: int
+    """Matches before paging."""

@@ -1,0 +1,74 @@
+"""What a store promises. Every store passes the same contract suite (`tests/store/`).
+
+- A transaction sees the account as it was at its beginning and what it wrote itself, nothing else.
+- `commit` returns only when the changes would survive a power cut; after an error nothing of them is there.
+- Writing transactions of one account follow each other; reading ones never wait for them.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from erply_points.store.listing import Listing, Page
+from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, read or written just now: full disk, I/O error, lock held too long."""
+
+
+class Transaction(Protocol):
+    @property
+    def work(self) -> UnitOfWork: ...
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The account's settings as stored; the same object for as long as they do not change."""
+        ...
+
+    async def load(self, needs: Needs) -> None:
+        """Read rows into `work`; rows it already holds are left as they are."""
+        ...
+
+    async def load_whole_wallet(self, key: WalletKey) -> None:
+        """Read a wallet again with all of its open lots, where `load` took only the first of them."""
+        ...
+
+    async def list(self, listing: Listing) -> Page:
+        """Run a listing over the database and over what `work` holds in changes."""
+        ...
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+
+class Store(Protocol):
+    async def begin(self, needs: Needs, *, write: bool) -> Transaction:
+        """Open a transaction and read `needs`. Raises StoreUnavailable, as do the transaction's methods."""
+        ...
+
+    async def set_settings(self, settings: Mapping[str, str]) -> None: ...
+
+    async def check(self) -> list[str]:
+        """Prove the ledger's conservation and the database's soundness; return what is wrong, a sentence each."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Stores(Protocol):
+    """Where the stores of all accounts are."""
+
+    async def open(self, code: str) -> Store:
+        """Raises FileNotFoundError if there is no such account, StoreUnavailable."""
+        ...
+
+    async def create(self, code: str) -> Store:
+        """Raises FileExistsError."""
+        ...
+
+    async def codes(self) -> list[str]: ...
+
+    async def remove(self, code: str) -> None:
+        """Delete an account that nobody has open."""
+        ...

@@ -1,0 +1,141 @@
+"""Listings as SQLite queries: field names become columns here and nowhere else."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from erply_points.ledger.records import Lot, Redemption
+from erply_points.store.listing import Condition, Listing, ListingName, Page
+from erply_points.store.rows import Customer, Document, Movement, User, VatRate
+
+_FIELD: Final = re.compile(r"fields\.([A-Za-z0-9_]+)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is listed: its columns, where they come from, and what makes a row of them."""
+
+    columns: str
+    tables: str
+    names: dict[str, str]
+    make: Callable[[tuple[Any, ...]], Any]
+
+    def column(self, field: str) -> str:
+        """The SQL of a field; `fields.X` is X among the stored fields."""
+        if match := _FIELD.fullmatch(field):
+            return f"json_extract({self.names['fields']}, '$.{match[1]}')"
+        return self.names[field]
+
+
+def _plain(table: str, row: Any, **computed: str) -> Source:
+    names = {column: column for column in row._fields}
+    return Source(", ".join(names), table, {**names, **computed}, row._make)
+
+
+def _movement(name: str, record: Any) -> Source:
+    width = len(record._fields)
+
+    def make(values: tuple[Any, ...]) -> Movement:
+        return Movement(record._make(values[:width]), *values[width:])
+
+    columns = ", ".join(f"{name}.{column}" for column in record._fields)
+    return Source(
+        f"{columns}, customers.card_number, coalesce(documents.number, 0), coalesce(documents.custom_number, '')",
+        f"{name} JOIN customers ON customers.id = {name}.customer_id"
+        f" LEFT JOIN documents ON documents.id = {name}.document_id",
+        {column: f"{name}.{column}" for column in record._fields},
+        make,
+    )
+
+
+_SOURCES: Final[dict[ListingName, Source]] = {
+    "customers": _plain(
+        "customers",
+        Customer,
+        name="company_name || trim(first_name || ' ' || last_name)",
+        listed_name="CASE company_name WHEN '' THEN last_name || ', ' || first_name ELSE company_name END",
+        birthday_month_day="substr(birthday, 6, 5)",
+    ),
+    "documents": _plain(
+        "documents",
+        Document,
+        customer_name="(SELECT company_name || trim(first_name || ' ' || last_name)"
+        " FROM customers WHERE customers.id = customer_id)",
+        customer_email="(SELECT email FROM customers WHERE customers.id = customer_id)",
+        customer_phone="(SELECT phone FROM customers WHERE customers.id = customer_id)",
+        customer_card_number="(SELECT card_number FROM customers WHERE customers.id = customer_id)",
+        unpaid="total - paid",
+        due_date="date(date, '+' || coalesce(json_extract(fields, '$.paymentDays'), 0) || ' days')",
+        date_and_number="date || printf('%016d', number)",
+        invoice_state="coalesce(json_extract(fields, '$.invoiceState'),"
+        " CASE confirmed WHEN 1 THEN 'READY' ELSE 'PENDING' END)",
+        any_number="CASE custom_number WHEN '' THEN CAST(number AS TEXT) ELSE custom_number END",
+    ),
+    "users": _plain("users", User),
+    "vat_rates": _plain("vat_rates", VatRate),
+    "earnings": _movement("lots", Lot),
+    "redemptions": _movement("redemptions", Redemption),
+}
+
+
+def run(database: sqlite3.Connection, listing: Listing) -> Page:
+    source = _SOURCES[listing.of]
+    where: list[str] = []
+    values: list[Any] = []
+    for condition in listing.conditions:
+        sql, bound = _condition(source, condition)
+        where.append(sql)
+        values.extend(bound)
+    tail = f" FROM {source.tables}" + (f" WHERE {' AND '.join(where)}" if where else "")
+    order = ", ".join(f"{source.column(field)} {direction}" for field, direction in listing.order)
+    query = f"SELECT {source.columns}{tail} ORDER BY {order}"
+    if listing.limit is None:
+        rows = list(map(source.make, database.execute(query, values)))
+        return Page(rows, len(rows))
+    (total,) = database.execute(f"SELECT count(*){tail}", values).fetchone()
+    paged = database.execute(f"{query} LIMIT ? OFFSET ?", [*values, listing.limit, listing.offset])
+    return Page(list(map(source.make, paged)), total)
+
+
+def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
+    value = condition.value
+    match condition.operator:
+        case "attribute":
+            stored = source.names["fields"]
+            return (
+                f"EXISTS (SELECT 1 FROM json_each({stored}, '$.attributes') AS attribute"
+                " WHERE attribute.value ->> 'attributeName' = ? AND attribute.value ->> 'attributeValue' = ?)",
+                [condition.fields[0], value],
+            )
+        case "in":
+            test, bound = "{} IN (SELECT value FROM json_each(?))", json.dumps(list(value))
+        case "prefix" | "contains":
+            escaped = re.sub(r"([\\%_])", r"\\\1", value)
+            test = "{} LIKE ? ESCAPE '\\'"
+            bound = f"{escaped}%" if condition.operator == "prefix" else f"%{escaped}%"
+        case "outside":
+            column = source.column(condition.fields[0])
+            return f"(({column} <= ? AND {column} > '00-00') OR {column} >= ?)", list(value)
+        case "rows_with":
+            return (
+                "EXISTS (SELECT 1 FROM document_rows WHERE document_id = documents.id"
+                f" AND document_rows.{condition.fields[0]} = ?)",
+                [value],
+            )
+        case "rows_with_field":
+            name, comparison = condition.fields
+            return (
+                "EXISTS (SELECT 1 FROM document_rows AS r WHERE r.document_id = documents.id"
+                f" AND json_extract(r.fields, '$.{name}') {comparison} ?)",
+                [value],
+            )
+        case "=" if value:
+            # Said twice, so that SQLite sees that an index over the rows that have a value will do.
+            test, bound = "({0} = ? AND {0} > " + ("''" if isinstance(value, str) else "0") + ")", value
+        case operator:
+            test, bound = f"{{}} {operator} ?", value
+    tests = [test.format(source.column(field)) for field in condition.fields]
+    return f"({' OR '.join(tests)})", [bound] * len(tests)

@@ -1,0 +1,213 @@
+-- The first schema of an account. IDs are 0 where there is none; moments are Unix seconds; points are thousandths;
+-- money is cents; decimals are text. `fields` is JSON that is stored for the caller and given back.
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The last number used in each sequence; the row 'settings' counts the changes of the settings.
+CREATE TABLE sequences (
+    name TEXT PRIMARY KEY,
+    last INTEGER NOT NULL CHECK (last >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users (
+    id            INTEGER PRIMARY KEY,
+    username      TEXT NOT NULL UNIQUE CHECK (username <> ''),
+    password_hash TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    employee_id   INTEGER NOT NULL,
+    group_id      INTEGER NOT NULL,
+    added_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    key_hash   BLOB PRIMARY KEY CHECK (length(key_hash) = 32),
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL CHECK (expires_at > created_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+CREATE TABLE login_failures (
+    username      TEXT PRIMARY KEY,
+    failures      INTEGER NOT NULL CHECK (failures >= 0),
+    blocked_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vat_rates (
+    id           INTEGER PRIMARY KEY,
+    name         TEXT NOT NULL,
+    rate         TEXT NOT NULL,
+    code         TEXT NOT NULL,
+    active       INTEGER NOT NULL CHECK (active IN (0, 1)),
+    is_reverse   INTEGER NOT NULL CHECK (is_reverse IN (0, 1)),
+    reverse_rate TEXT NOT NULL,
+    added_at     INTEGER NOT NULL,
+    changed_at   INTEGER NOT NULL,
+    fields       TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+
+CREATE TABLE customers (
+    id                     INTEGER PRIMARY KEY,
+    company_name           TEXT NOT NULL,
+    first_name             TEXT NOT NULL,
+    last_name              TEXT NOT NULL,
+    card_number            TEXT NOT NULL,
+    code                   TEXT NOT NULL,
+    email                  TEXT NOT NULL,
+    phone                  TEXT NOT NULL,
+    mobile                 TEXT NOT NULL,
+    birthday               TEXT NOT NULL,
+    reward_points_disabled INTEGER NOT NULL CHECK (reward_points_disabled IN (0, 1)),
+    added_at               INTEGER NOT NULL,
+    changed_at             INTEGER NOT NULL,
+    fields                 TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+CREATE UNIQUE INDEX customers_card_number ON customers (card_number) WHERE card_number <> '';
+CREATE INDEX customers_email ON customers (email COLLATE NOCASE) WHERE email <> '';
+CREATE INDEX customers_changed ON customers (changed_at);
+
+CREATE TABLE documents (
+    id                   INTEGER PRIMARY KEY,
+    type                 TEXT NOT NULL,
+    number               INTEGER NOT NULL CHECK (number >= 0),
+    custom_number        TEXT NOT NULL,
+    customer_id          INTEGER NOT NULL,
+    warehouse_id         INTEGER NOT NULL,
+    point_of_sale_id     INTEGER NOT NULL,
+    employee_id          INTEGER NOT NULL,
+    date                 TEXT NOT NULL,
+    time                 TEXT NOT NULL,
+    confirmed            INTEGER NOT NULL CHECK (confirmed IN (0, 1)),
+    currency_code        TEXT NOT NULL,
+    net                  INTEGER NOT NULL,
+    vat                  INTEGER NOT NULL,
+    rounding             INTEGER NOT NULL,
+    total                INTEGER NOT NULL,
+    paid                 INTEGER NOT NULL,
+    credited_document_id INTEGER NOT NULL,
+    added_at             INTEGER NOT NULL,
+    changed_at           INTEGER NOT NULL,
+    changed_by           TEXT NOT NULL,
+    fields               TEXT NOT NULL CHECK (json_valid(fields)),
+    CHECK (total = net + vat + rounding)
+) STRICT;
+CREATE INDEX documents_customer ON documents (customer_id);
+CREATE INDEX documents_number ON documents (number, type) WHERE number > 0;
+CREATE INDEX documents_date ON documents (date);
+CREATE INDEX documents_changed ON documents (changed_at);
+CREATE INDEX documents_credited ON documents (credited_document_id) WHERE credited_document_id > 0;
+
+CREATE TABLE document_rows (
+    document_id INTEGER NOT NULL REFERENCES documents (id),
+    position    INTEGER NOT NULL CHECK (position > 0),
+    id          INTEGER NOT NULL,
+    stable_id   INTEGER NOT NULL,
+    product_id  INTEGER NOT NULL,
+    service_id  INTEGER NOT NULL,
+    vat_rate_id INTEGER NOT NULL,
+    vat_rate    TEXT NOT NULL,
+    amount      TEXT NOT NULL,
+    price       TEXT NOT NULL,
+    discount    TEXT NOT NULL,
+    net         INTEGER NOT NULL,
+    vat         INTEGER NOT NULL,
+    fields      TEXT NOT NULL CHECK (json_valid(fields)),
+    PRIMARY KEY (document_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE document_uuids (
+    uuid        TEXT PRIMARY KEY CHECK (uuid <> ''),
+    document_id INTEGER NOT NULL REFERENCES documents (id),
+    seen_at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX document_uuids_age ON document_uuids (seen_at);
+
+-- The ledger. Its conservation is constrained row by row here, and proved across tables by `erply-points check`.
+
+CREATE TABLE currencies (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE,
+    decimals INTEGER NOT NULL CHECK (decimals BETWEEN 0 AND 3)
+) STRICT;
+INSERT INTO currencies (id, name, decimals) VALUES (1, 'points', 0);
+
+CREATE TABLE wallets (
+    customer_id INTEGER NOT NULL REFERENCES customers (id),
+    currency_id INTEGER NOT NULL REFERENCES currencies (id),
+    balance     INTEGER NOT NULL,
+    shortfall   INTEGER NOT NULL CHECK (shortfall >= 0),
+    earned      INTEGER NOT NULL CHECK (earned >= 0),
+    redeemed    INTEGER NOT NULL CHECK (redeemed >= 0),
+    expired     INTEGER NOT NULL CHECK (expired >= 0),
+    reversed    INTEGER NOT NULL CHECK (reversed >= 0),
+    entries     INTEGER NOT NULL CHECK (entries > 0),
+    last_at     INTEGER NOT NULL,
+    PRIMARY KEY (customer_id, currency_id),
+    CHECK (balance = earned - redeemed - expired - reversed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lots (
+    id               INTEGER PRIMARY KEY,
+    customer_id      INTEGER NOT NULL,
+    currency_id      INTEGER NOT NULL,
+    earned           INTEGER NOT NULL CHECK (earned > 0),
+    remaining        INTEGER NOT NULL CHECK (remaining >= 0),
+    redeemed         INTEGER NOT NULL CHECK (redeemed >= 0),
+    expired          INTEGER NOT NULL CHECK (expired >= 0),
+    reversed         INTEGER NOT NULL CHECK (reversed >= 0),
+    created_at       INTEGER NOT NULL,
+    available_at     INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    document_id      INTEGER NOT NULL,
+    point_of_sale_id INTEGER NOT NULL,
+    employee_id      INTEGER NOT NULL,
+    description      TEXT NOT NULL,
+    FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id),
+    CHECK (earned = remaining + redeemed + expired + reversed)
+) STRICT;
+CREATE INDEX lots_customer ON lots (customer_id);
+CREATE INDEX lots_open ON lots (customer_id, currency_id, expires_at, created_at, id) WHERE remaining > 0;
+CREATE INDEX lots_document ON lots (document_id) WHERE document_id > 0;
+
+CREATE TABLE redemptions (
+    id               INTEGER PRIMARY KEY,
+    customer_id      INTEGER NOT NULL,
+    currency_id      INTEGER NOT NULL,
+    points           INTEGER NOT NULL CHECK (points > 0),
+    unpaid           INTEGER NOT NULL CHECK (unpaid BETWEEN 0 AND points),
+    created_at       INTEGER NOT NULL,
+    document_id      INTEGER NOT NULL,
+    campaign_id      INTEGER NOT NULL,
+    warehouse_id     INTEGER NOT NULL,
+    point_of_sale_id INTEGER NOT NULL,
+    employee_id      INTEGER NOT NULL,
+    issued_coupon_id INTEGER NOT NULL,
+    description      TEXT NOT NULL,
+    FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id)
+) STRICT;
+CREATE INDEX redemptions_customer ON redemptions (customer_id);
+CREATE INDEX redemptions_unpaid ON redemptions (customer_id, currency_id, id) WHERE unpaid > 0;
+CREATE INDEX redemptions_document ON redemptions (document_id) WHERE document_id > 0;
+
+CREATE TABLE allocations (
+    redemption_id INTEGER NOT NULL REFERENCES redemptions (id),
+    lot_id        INTEGER NOT NULL REFERENCES lots (id),
+    points        INTEGER NOT NULL CHECK (points > 0),
+    PRIMARY KEY (redemption_id, lot_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entries (
+    customer_id INTEGER NOT NULL,
+    currency_id INTEGER NOT NULL,
+    number      INTEGER NOT NULL CHECK (number > 0),
+    at          INTEGER NOT NULL,
+    kind        TEXT NOT NULL CHECK (kind IN ('earn', 'redeem', 'expire')),
+    points      INTEGER NOT NULL CHECK (points <> 0),
+    balance     INTEGER NOT NULL,
+    source_id   INTEGER NOT NULL,
+    PRIMARY KEY (customer_id, currency_id, number),
+    FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,155 @@
+"""The SQLite store of one account: a connection that writes, a connection that reads, and their transactions."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from erply_points.store.listing import Listing, Page
+from erply_points.store.protocol import StoreUnavailable
+from erply_points.store.sqlite import checking, listing, loading, migrations, tables
+from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file
+from erply_points.store.sqlite.loading import Loaded
+from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
+
+SETTINGS_SEQUENCE = "settings"
+
+
+class SQLiteTransaction:
+    """One transaction. Each method is one trip to the connection's thread."""
+
+    def __init__(self, connection: ThreadConnection, work: UnitOfWork, settings: Mapping[str, str]) -> None:
+        self._connection = connection
+        self.work = work
+        self.settings = settings
+
+    async def load(self, needs: Needs) -> None:
+        missing = self.work.missing(needs)
+        if missing:
+            loaded = await self._connection.run(loading.read, self._connection.database, missing)
+            loading.keep(self.work, missing, loaded)
+
+    async def load_whole_wallet(self, key: WalletKey) -> None:
+        loaded = await self._connection.run(self._flush_and_read_wallet, key)
+        loading.keep(self.work, {}, loaded)
+
+    def _flush_and_read_wallet(self, key: WalletKey) -> Loaded:
+        self._flush()
+        whole = loading.wallets(self._connection.database, [key], loading.ALL_LOTS)
+        return [("wallets", key, wallet) for key, wallet in whole]
+
+    async def list(self, listing: Listing) -> Page:
+        return await self._connection.run(self._flush_and_list, listing)
+
+    def _flush_and_list(self, asked: Listing) -> Page:
+        self._flush()
+        return listing.run(self._connection.database, asked)
+
+    def _flush(self) -> None:
+        if self.work.changed:
+            tables.write(self._connection.database, self.work)
+            self.work.flushed()
+
+    async def commit(self) -> None:
+        await self._connection.run(self._flush_and_commit)
+
+    def _flush_and_commit(self) -> None:
+        self._flush()
+        self._connection.database.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._connection.run(_rollback, self._connection.database)
+
+
+class SQLiteStore:
+    """One account's file. Open it with `open`, make it with `create`."""
+
+    def __init__(self, path: Path, writer: ThreadConnection, reader: ThreadConnection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._settings: tuple[int, Mapping[str, str]] = (-1, {})
+
+    @classmethod
+    async def create(cls, path: Path) -> "SQLiteStore":
+        """Make a new account's file. Raises FileExistsError."""
+        create_file(path)
+        return await cls.open(path)
+
+    @classmethod
+    async def open(cls, path: Path) -> "SQLiteStore":
+        """Open an account's file and bring its schema up to date.
+
+        Raises DatabaseTooNew, StoreUnavailable; FileNotFoundError if there is no such account.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        writer = await connect(path, write=True)
+        try:
+            await writer.run(lambda: migrations.migrate(writer.database))
+            reader = await connect(path, write=False)
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(path, writer, reader)
+
+    async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
+        connection = self._writer if write else self._reader
+        version = self._settings[0]
+        sequences, settings, loaded = await connection.run(_begin, connection.database, needs, version, write=write)
+        if settings is not None:
+            self._settings = (sequences.get(SETTINGS_SEQUENCE, 0), settings)
+        work = UnitOfWork()
+        work.sequences.rows.update(sequences)
+        loading.keep(work, needs, loaded)
+        return SQLiteTransaction(connection, work, self._settings[1])
+
+    async def set_settings(self, settings: Mapping[str, str]) -> None:
+        await self._writer.run(_set_settings, self._writer.database, settings)
+
+    async def check(self) -> list[str]:
+        return await self._reader.run(checking.check, self._reader.database)
+
+    async def close(self) -> None:
+        try:
+            await self._reader.close()
+        finally:
+            await self._writer.close()
+
+
+def _begin(
+    database: sqlite3.Connection, needs: Needs, settings_version: int, *, write: bool
+) -> tuple[dict[str, int], dict[str, str] | None, Loaded]:
+    if database.in_transaction:
+        raise StoreUnavailable("the last transaction of this connection has not ended")
+    database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    try:
+        sequences: dict[str, int] = dict(database.execute("SELECT name, last FROM sequences"))
+        settings: dict[str, str] | None = None
+        if sequences.get(SETTINGS_SEQUENCE, 0) != settings_version:
+            settings = dict(database.execute("SELECT name, value FROM settings"))
+        return sequences, settings, loading.read(database, needs)
+    except BaseException:
+        _rollback(database)
+        raise
+
+
+def _rollback(database: sqlite3.Connection) -> None:
+    if database.in_transaction:
+        database.execute("ROLLBACK")
+
+
+def _set_settings(database: sqlite3.Connection, settings: Mapping[str, str]) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        database.executemany(
+            "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            list(settings.items()),
+        )
+        database.execute(
+            "INSERT INTO sequences (name, last) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET last = last + 1",
+            (SETTINGS_SEQUENCE,),
+        )
+        database.execute("COMMIT")
+    except BaseException:
+        _rollback(database)
+        raise

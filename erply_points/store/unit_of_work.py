@@ -1,0 +1,184 @@
+"""The unit of work: the rows a transaction has read, and what its calls have made of them.
+
+Handlers read and change rows here, in memory and synchronously. A row that was not read beforehand raises
+`NotLoaded`; the dispatcher then undoes the sub-request, reads the row and runs the sub-request again, so planning
+what to read ahead is a matter of speed and never of correctness.
+
+Every change is remembered, so that a failed sub-request can be undone exactly (`mark`, `undo`), even after its
+changes were flushed to the database.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
+
+from erply_points.ledger.records import Allocation, Entry, Lot, Redemption
+from erply_points.ledger.wallet import Posting, Wallet
+from erply_points.store.rows import (
+    Customer,
+    Document,
+    DocumentRow,
+    DocumentUUID,
+    LoginFailures,
+    Session,
+    User,
+    VatRate,
+)
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
+
+Needs = Mapping[str, set[Any]]
+"""Which rows to read: table name to keys."""
+
+WalletKey = tuple[int, int]
+"""Customer and currency."""
+
+
+class Change(Enum):
+    CREATED = auto()
+    CHANGED = auto()
+    DELETED = auto()
+
+
+@dataclass
+class NotLoaded(Exception):
+    table: str
+    key: Any
+
+
+UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
+"""Table, key, the row before and its change before."""
+
+
+class Table(Generic[K, R]):
+    """The loaded rows of one table, None standing for a row that does not exist, and their changes."""
+
+    __slots__ = ("_undo_log", "changes", "name", "rows")
+
+    def __init__(self, name: str, undo_log: UndoLog) -> None:
+        self.name = name
+        self.rows: dict[K, R | None] = {}
+        self.changes: dict[K, Change] = {}
+        self._undo_log = undo_log
+
+    def get(self, key: K) -> R | None:
+        try:
+            return self.rows[key]
+        except KeyError:
+            raise NotLoaded(self.name, key) from None
+
+    def loaded(self) -> Iterator[R]:
+        return (row for row in self.rows.values() if row is not None)
+
+    def put(self, key: K, row: R) -> None:
+        """Create the row, or replace it if it is there."""
+        before = self.rows.get(key)
+        change = self.changes.get(key)
+        self._undo_log.append((self, key, before, change))
+        self.rows[key] = row
+        if change is None:
+            self.changes[key] = Change.CREATED if before is None else Change.CHANGED
+        elif change is Change.DELETED:
+            self.changes[key] = Change.CHANGED
+
+    def delete(self, key: K) -> None:
+        before = self.rows.get(key)
+        change = self.changes.get(key)
+        self._undo_log.append((self, key, before, change))
+        self.rows[key] = None
+        if change is Change.CREATED:
+            del self.changes[key]
+        else:
+            self.changes[key] = Change.DELETED
+
+    def restore(self, key: K, before: R | None, change: Change | None, *, flushed: bool) -> None:
+        """Undo one change; if it was `flushed`, the next flush writes the row before back."""
+        self.rows[key] = before
+        if flushed:
+            self.changes[key] = Change.DELETED if before is None else Change.CHANGED
+        elif change is None:
+            self.changes.pop(key, None)
+        else:
+            self.changes[key] = change
+
+
+class UnitOfWork:
+    """All tables of one account as one transaction sees them."""
+
+    def __init__(self) -> None:
+        self._undo_log: UndoLog = []
+        self._flushed_to = 0
+        log = self._undo_log
+        self.sequences: Table[str, int] = Table("sequences", log)
+        self.customers: Table[int, Customer] = Table("customers", log)
+        self.documents: Table[int, Document] = Table("documents", log)
+        self.document_rows: Table[int, tuple[DocumentRow, ...]] = Table("document_rows", log)
+        self.document_uuids: Table[str, DocumentUUID] = Table("document_uuids", log)
+        self.vat_rates: Table[int, VatRate] = Table("vat_rates", log)
+        # Look-ups by another key than the ID. They are read and kept up to date, but written with their own tables.
+        self.card_numbers: Table[str, Customer] = Table("card_numbers", log)
+        self.document_numbers: Table[tuple[str, int], Document] = Table("document_numbers", log)
+        self.usernames: Table[str, User] = Table("usernames", log)
+        self.users: Table[int, User] = Table("users", log)
+        self.sessions: Table[bytes, Session] = Table("sessions", log)
+        self.login_failures: Table[str, LoginFailures] = Table("login_failures", log)
+        self.wallets: Table[WalletKey, Wallet] = Table("wallets", log)
+        self.lots: Table[int, Lot] = Table("lots", log)
+        self.redemptions: Table[int, Redemption] = Table("redemptions", log)
+        self.allocations: Table[tuple[int, int], Allocation] = Table("allocations", log)
+        self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
+        self.tables: dict[str, Table[Any, Any]] = {
+            table.name: table for table in vars(self).values() if isinstance(table, Table)
+        }
+
+    def new_id(self, sequence: str, first: int = 1) -> int:
+        """The next number of a sequence: never used before, and free again only if the change is undone."""
+        last = self.sequences.rows.get(sequence)
+        number = first if last is None else last + 1
+        self.sequences.put(sequence, number)
+        return number
+
+    def post(self, posting: Posting) -> None:
+        """Take over what a ledger operation decided."""
+        totals = posting.wallet.totals
+        self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
+        for lot in posting.lots.values():
+            self.lots.put(lot.id, lot)
+        for redemption in posting.redemptions.values():
+            self.redemptions.put(redemption.id, redemption)
+        for allocation in posting.allocations:
+            self.allocations.put((allocation.redemption_id, allocation.lot_id), allocation)
+        for entry in posting.entries:
+            self.entries.put((entry.customer_id, entry.currency_id, entry.number), entry)
+
+    def missing(self, needs: Needs) -> dict[str, set[Any]]:
+        """The part of `needs` that has not been read yet."""
+        missing = {}
+        for name, keys in needs.items():
+            if absent := keys - self.tables[name].rows.keys():
+                missing[name] = absent
+        return missing
+
+    @property
+    def changed(self) -> bool:
+        return any(table.changes for table in self.tables.values())
+
+    def flushed(self) -> None:
+        """All changes so far stand in the database, inside its transaction."""
+        for table in self.tables.values():
+            table.changes.clear()
+        self._flushed_to = len(self._undo_log)
+
+    def mark(self) -> int:
+        return len(self._undo_log)
+
+    def undo(self, mark: int) -> None:
+        """Take back every change made since `mark`."""
+        log = self._undo_log
+        while len(log) > mark:
+            flushed = len(log) <= self._flushed_to
+            table, key, before, change = log.pop()
+            table.restore(key, before, change, flushed=flushed)
+        self._flushed_to = min(self._flushed_to, mark)

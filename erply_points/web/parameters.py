@@ -1,0 +1,120 @@
+"""From an HTTP request to parameters: query string, form, multipart or JSON.
+
+The query string and the body are merged and the body wins. Names are exact. A name sent twice with different values is
+marked (`RepeatedKeys`) instead of silently losing one; `name[]` is a list, as PHP reads it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any, Final
+
+from ada_url import URLSearchParams
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from erply_points.bulk.envelope import RepeatedKeys, parse_json
+
+BODY_SECONDS_MAX: Final = 30.0
+FIELDS_MAX: Final = 20_000
+
+
+class Malformed(Exception):
+    """The request cannot be read: broken UTF-8, not JSON, or not an object."""
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+class BodyTooSlow(Exception):
+    pass
+
+
+async def read(request: Request, body_size_max: int) -> dict[str, Any]:
+    """Raises Malformed, BodyTooLarge, BodyTooSlow."""
+    query = _form(request.scope["query_string"])
+    if request.method != "POST":
+        return query
+    body = await _body(request, body_size_max)
+    if not body:
+        return query
+    sent = await _parse(request, body)
+    if not query:
+        return sent
+    merged = RepeatedKeys({**query, **sent})
+    merged.repeated = sent.repeated if isinstance(sent, RepeatedKeys) else ""
+    return merged
+
+
+async def _body(request: Request, size_max: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > size_max:
+        raise BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > size_max:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+    except TimeoutError:
+        raise BodyTooSlow from None
+    return b"".join(chunks)
+
+
+async def _parse(request: Request, body: bytes) -> dict[str, Any]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            parsed = parse_json(body)
+        except ValueError:
+            raise Malformed from None
+        if not isinstance(parsed, dict):
+            raise Malformed
+        return parsed
+    if kind == "multipart/form-data":
+        return await _multipart(request, body)
+    return _form(body)
+
+
+def _form(encoded: bytes) -> dict[str, Any]:
+    if not encoded:
+        return {}
+    try:
+        return _collected(URLSearchParams(encoded.decode()).items())
+    except UnicodeDecodeError:
+        raise Malformed from None
+
+
+async def _multipart(request: Request, body: bytes) -> dict[str, Any]:
+    async def once() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        body.decode()  # The parser would guess at broken UTF-8.
+        parser = MultiPartParser(
+            request.headers, once(), max_files=0, max_fields=FIELDS_MAX, max_part_size=len(body) + 1
+        )
+        form = await parser.parse()
+    except (MultiPartException, UnicodeDecodeError, KeyError):
+        raise Malformed from None
+    return _collected((name, value) for name, value in form.multi_items() if isinstance(value, str))
+
+
+def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    repeated = ""
+    for sent_name, value in pairs:
+        name, bracket, _ = sent_name.partition("[")
+        if bracket and name:
+            found[name] = [value]
+            continue
+        if found.setdefault(name, value) != value and not repeated:
+            repeated = name
+    if not repeated:
+        return found
+    marked = RepeatedKeys(found)
+    marked.repeated = repeated
+    return marked
