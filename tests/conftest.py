@@ -1,0 +1,35 @@
+"""Fixtures for all tests: `shop` in this process with a clock to set, `till` on the real server process."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from erply_points.settings import ServerSettings
+from support.client import Erply
+from support.process import ServerProcess
+from support.shop import Shop, new_account, open_shop
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    """A fresh account on a server in this process."""
+    async with open_shop(tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The real server, one process for the whole run."""
+    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
+    yield running
+    assert running.terminate() == 0, "".join(running.log)
+
+
+@pytest.fixture
+async def till(server: ServerProcess) -> AsyncIterator[Erply]:
+    """A fresh account on the real server, logged in over HTTP."""
+    code = await new_account(ServerSettings(data=server.data))
+    async with httpx.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as http:
+        yield await Erply(http, code).log_in()

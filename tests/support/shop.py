@@ -1,0 +1,76 @@
+"""An account inside the test's own process, with a clock that the test sets."""
+
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+
+from erply_points.accounts import administration
+from erply_points.app import create_app, stores_of
+from erply_points.settings import ServerSettings
+from support.client import Erply
+
+_codes = itertools.count(1)
+
+
+class ManualClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: float = 1_767_225_600.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Shop(Erply):
+    """An Erply client that also knows the account's clock and store."""
+
+    def __init__(self, http: httpx.AsyncClient, code: str, settings: ServerSettings, clock: ManualClock) -> None:
+        super().__init__(http, code)
+        self.settings = settings
+        self.clock = clock
+
+    async def set(self, **settings: str) -> None:
+        """Change settings of the account, as `erply-points account set` does."""
+        await administration.set_settings(stores_of(self.settings), self.code, settings)
+
+    async def check(self) -> list[str]:
+        """What `erply-points check` finds wrong."""
+        return await administration.check_account(stores_of(self.settings), self.code)
+
+    async def neighbour(self) -> "Shop":
+        """Another account of the same server, with its own user, logged in."""
+        code = await new_account(self.settings)
+        neighbour = Shop(self.http, code, self.settings, self.clock)
+        await neighbour.log_in()
+        return neighbour
+
+
+async def new_account(settings: ServerSettings, **account_settings: str) -> str:
+    """The code of a fresh account with user `till`, password `secret`."""
+    code = f"a{next(_codes)}"
+    stores = stores_of(settings)
+    await administration.create_account(stores, code, account_settings)
+    await administration.create_user(stores, code, "till", "secret")
+    return code
+
+
+@contextlib.asynccontextmanager
+async def open_shop(data: Path, **account_settings: str) -> AsyncIterator[Shop]:
+    """A whole server in this process, without a socket, and an account in it, logged in."""
+    settings = ServerSettings(data=data)
+    clock = ManualClock()
+    app = create_app(settings, clock)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://erply.test") as http,
+    ):
+        shop = Shop(http, await new_account(settings, **account_settings), settings, clock)
+        await shop.log_in()
+        yield shop
