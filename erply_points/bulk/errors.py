@@ -11,7 +11,6 @@ from erply_points.calls import refusals
 from erply_points.ledger import errors as ledger_errors
 from erply_points.ledger.amounts import to_points
 
-OK: Final = 0
 INTERNAL: Final = 1000
 ACCOUNT_NOT_FOUND: Final = 1001
 DATABASE_UNAVAILABLE: Final = 1003
@@ -19,11 +18,30 @@ UNKNOWN_CALL: Final = 1005
 UNKNOWN_FORMAT: Final = 1007
 SESSION_MISSING: Final = 1009
 MALFORMED: Final = 1015
+REFERENCE_MISSING: Final = 1016
 TOO_MANY_REQUESTS: Final = 1020
 SESSION_EXPIRED: Final = 1054
 SESSION_UNKNOWN: Final = 1055
 INVOICE_FAILED: Final = 1157
 INVOICE_DUPLICATE: Final = 1158
+DUPLICATE_UUID: Final = 1206
+
+MEANINGS: Final[Mapping[int, str]] = {
+    INTERNAL: "The server could not do it; nothing of it was kept.",
+    ACCOUNT_NOT_FOUND: "There is no account of this clientCode, or none was sent.",
+    DATABASE_UNAVAILABLE: "The account's database is unavailable; try again soon.",
+    UNKNOWN_CALL: "There is no such call, or none was named.",
+    UNKNOWN_FORMAT: "responseType is not one that the server writes.",
+    SESSION_MISSING: "The call needs a session key and none was sent.",
+    MALFORMED: "The request cannot be read; nothing was run.",
+    REFERENCE_MISSING: "CURRENT_INVOICE_ID without a saveSalesDocument before it in the bulk.",
+    TOO_MANY_REQUESTS: "A bulk of more than 100 sub-requests; nothing was run.",
+    SESSION_EXPIRED: "The session has expired.",
+    SESSION_UNKNOWN: "The session key is unknown to this account.",
+    INVOICE_FAILED: "Not run: the invoice that it refers to was not saved (setting `failed_invoice`).",
+    INVOICE_DUPLICATE: "Not run: the invoice that it refers to was a duplicate.",
+}
+"""What the codes mean that the bulk itself gives; those of refusals are their types' own sentences."""
 
 CODES: Final[Mapping[type[Exception], int]] = {
     refusals.RequiredMissing: 1010,
@@ -42,7 +60,7 @@ CODES: Final[Mapping[type[Exception], int]] = {
     refusals.SourcesDiffer: 1073,
     refusals.WrongSource: 1074,
     refusals.TypeFixed: 1121,
-    refusals.DuplicateUUID: 1206,
+    refusals.DuplicateUUID: DUPLICATE_UUID,
     ledger_errors.NotEnoughPoints: 1042,
     ledger_errors.BalanceTooLarge: 1016,
 }

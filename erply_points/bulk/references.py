@@ -50,12 +50,13 @@ class CurrentInvoice:
         if not held:
             return params
         if not self.saved:
-            return WireError(1016, "CURRENT_INVOICE_ID needs a saveSalesDocument before it in the same bulk.", held[0])
-        if self.error_code == _DUPLICATE:
+            return WireError(
+                errors.REFERENCE_MISSING,
+                "CURRENT_INVOICE_ID needs a saveSalesDocument before it in the same bulk.",
+                held[0],
+            )
+        if self.error_code == errors.DUPLICATE_UUID:
             return WireError(errors.INVOICE_DUPLICATE, "Not run: the invoice before it was a duplicate.", held[0])
         if self.error_code and refuse:
             return WireError(errors.INVOICE_FAILED, "Not run: the invoice before it was not saved.", held[0])
         return {**params, **dict.fromkeys(held, self.document_id)}
-
-
-_DUPLICATE: Final = 1206

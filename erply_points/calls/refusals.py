@@ -1,21 +1,4 @@
-"""What a call refuses, one type per refusal. The table from type to Erply's code is in `bulk/errors.py`.
-
-Refusal(field, message)
-  RequiredMissing   a required parameter is missing
-  InvalidFormat     a value of the wrong type or form
-  ArrayGiven        a list where a single value belongs
-  InvalidValue      well-formed, but not allowed
-  UnknownID         an ID that refers to nothing
-  NotUnique         a value that another record has
-  Inconsistent      parameters that contradict each other
-  AlreadyConfirmed  a confirmed document keeps its contents
-  TypeFixed         a confirmed document keeps its type
-  SourcesDiffer     source documents of several types or customers
-  WrongSource       a source document that is itself an invoice
-  DuplicateUUID     a document with this temporaryUUID exists
-  EarnsNoPoints     the customer collects no points
-  CredentialMissing, LoginFailed, UserBlocked, PinLogin  at log-in
-"""
+"""What a call refuses, one type per refusal. The table from type to Erply's code is in `bulk/errors.py`."""
 
 from dataclasses import dataclass
 
@@ -29,68 +12,68 @@ class Refusal(Exception):
 
 
 class RequiredMissing(Refusal):
-    pass
-
-
-class InvalidFormat(Refusal):
-    pass
-
-
-class ArrayGiven(Refusal):
-    pass
-
-
-class InvalidValue(Refusal):
-    pass
+    """A required parameter is missing."""
 
 
 class UnknownID(Refusal):
-    pass
+    """An ID refers to nothing."""
 
 
 class NotUnique(Refusal):
-    pass
+    """Another record has this value."""
 
 
 class Inconsistent(Refusal):
-    pass
+    """Parameters contradict each other, or one was sent twice with different values."""
+
+
+class InvalidFormat(Refusal):
+    """A value is of the wrong type or form, or too long."""
+
+
+class InvalidValue(Refusal):
+    """A value is well-formed but not allowed."""
 
 
 class AlreadyConfirmed(Refusal):
-    pass
+    """A confirmed document keeps its contents, warehouse and customer."""
 
 
-class TypeFixed(Refusal):
-    pass
-
-
-class SourcesDiffer(Refusal):
-    pass
-
-
-class WrongSource(Refusal):
-    pass
-
-
-class DuplicateUUID(Refusal):
-    pass
-
-
-class EarnsNoPoints(Refusal):
-    pass
+class ArrayGiven(Refusal):
+    """A list was sent where a single value belongs."""
 
 
 class CredentialMissing(Refusal):
-    pass
+    """User name or password is missing."""
 
 
 class LoginFailed(Refusal):
-    pass
+    """User name or password is wrong."""
 
 
 class UserBlocked(Refusal):
-    pass
+    """Too many failed log-ins: blocked for ten minutes."""
 
 
 class PinLogin(Refusal):
-    pass
+    """verifyUser takes no PIN."""
+
+
+class EarnsNoPoints(Refusal):
+    """The customer does not collect points."""
+
+
+class SourcesDiffer(Refusal):
+    """Source documents are of several types or customers."""
+
+
+class WrongSource(Refusal):
+    """A source document is itself an invoice."""
+
+
+class TypeFixed(Refusal):
+    """A confirmed document keeps its type."""
+
+
+class DuplicateUUID(Refusal):
+    """A document with this temporaryUUID was saved within the last day."""

@@ -19,12 +19,16 @@ class LedgerError(Exception):
 
 @dataclass
 class NotEnoughPoints(LedgerError):
+    """The customer has fewer points to spend than were asked for."""
+
     asked: Millipoints
     spendable: Millipoints
 
 
 @dataclass
 class BalanceTooLarge(LedgerError):
+    """The balance would be more than a wallet holds."""
+
     limit: Millipoints
 
 

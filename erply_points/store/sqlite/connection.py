@@ -2,7 +2,7 @@
 
 aiosqlite hands each statement to the connection's thread and back, about 35 microseconds a time. `run` hands over a
 whole function instead, so that reading everything a group of bulks needs, and writing everything it changed, cost one
-trip each. See docs/decisions/0003-one-trip-per-transaction-step.md.
+trip each. See docs/decisions/0001-one-trip-per-step.md.
 """
 
 import functools

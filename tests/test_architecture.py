@@ -1,0 +1,90 @@
+"""The layers of the package, as its imports show them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "erply_points"
+
+LAYERS = ("cli", "demonstration", "server", "app", "web", "bulk", "calls", "accounts", "store", "ledger")
+"""From the top; a module may import its own layer and those below."""
+
+FOUNDATION = {"settings", "schemas", "__init__"}
+"""What every layer but the ledger may import."""
+
+
+def _layer(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        yield name, ast.parse(path.read_text("utf-8"))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield from (
+                f"{node.module}.{alias.name}" if node.module == "erply_points" else node.module for alias in node.names
+            )
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _own(tree: ast.Module) -> set[str]:
+    return {name for name in _imported(tree) if name.split(".")[0] == "erply_points"}
+
+
+def test_imports_point_downwards() -> None:
+    """No layer knows one above it."""
+    wrong = []
+    for name, tree in _modules():
+        layer = _layer(name)
+        if layer not in LAYERS:
+            continue
+        allowed = set(LAYERS[LAYERS.index(layer) :]) | FOUNDATION
+        wrong += [
+            f"{name} imports {target}" for target in _own(tree) if _layer(target) not in allowed | {"__version__"}
+        ]
+    assert not wrong
+
+
+def test_the_ledger_is_pure() -> None:
+    """The ledger imports nothing of ours but itself, and nothing that reads a clock, a file or a socket."""
+    forbidden = {"time", "asyncio", "json", "orjson", "sqlite3", "os", "pathlib", "socket", "random"}
+    for name, tree in _modules():
+        if _layer(name) == "ledger":
+            assert all(_layer(target) == "ledger" for target in _own(tree)), name
+            assert not {target.split(".")[0] for target in _imported(tree)} & forbidden, name
+            assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)], name
+
+
+def test_only_the_store_knows_sqlite() -> None:
+    """A second database needs no change outside `store/`, but for the line in `app` that chooses."""
+    for name, tree in _modules():
+        if _layer(name) == "store":
+            continue
+        assert not {target.split(".")[0] for target in _imported(tree)} & {"sqlite3", "aiosqlite"}, name
+        if name != "erply_points.app":
+            assert not any(target.startswith("erply_points.store.sqlite") for target in _own(tree)), name
+
+
+def test_no_import_hides_in_a_function() -> None:
+    """Every arrow of the architecture stands at the top of a module."""
+    for name, tree in _modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                hidden = [each for each in ast.walk(node) if isinstance(each, ast.Import | ast.ImportFrom)]
+                assert not hidden, f"{name}.{node.name}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_stay_small_and_say_what_they_hold(path: Path) -> None:
+    """A module has one subject, named by its docstring, and at most 500 lines."""
+    text = path.read_text("utf-8")
+    assert ast.get_docstring(ast.parse(text)), path
+    assert text.count("\n") <= 500, path
