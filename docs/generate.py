@@ -38,9 +38,10 @@ def errors() -> str:
     meanings = [(code, meaning) for code, meaning in MEANINGS.items()]
     meanings += [(code, (kind.__doc__ or "").split("\n")[0]) for kind, code in CODES.items()]
     return (
-        "# Error codes\n\n" + _GENERATED + "An error status carries `errorCode`, `errorField` (the parameter at "
-        "fault, or null) and\n`errorMessage` (one plain sentence). Codes are Erply's. HTTP is 200 for all of them, but 413 for "
-        "a body over the limit and 408 for one that is too slow.\n\n" + _table(("code", "meaning"), sorted(meanings))
+        "# Error codes\n\n" + _GENERATED + "An error status carries `errorCode`, `errorField` (the parameter at fault, "
+        "or null) and\n`errorMessage` (one plain sentence). Codes are Erply's. HTTP is 200 for all of them, but 413 "
+        "for a body over\nthe limit and 408 for one that is too slow.\n\n"
+        + _table(("code", "meaning"), sorted(meanings))
     )
 
 
