@@ -1,5 +1,6 @@
 """Wiring: from settings to a Starlette application. Nothing is global, so a process can hold several."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -28,9 +29,13 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        maintenance = asyncio.create_task(accounts.maintain())
         try:
             yield
         finally:
+            maintenance.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await maintenance
             await accounts.close()
 
     erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)

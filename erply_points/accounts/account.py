@@ -4,11 +4,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from erply_points.accounts import settings
 from erply_points.accounts.passwords import PasswordChecks, hash_session_key
 from erply_points.accounts.settings import AccountSettings
+from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GroupCommit, Job
 from erply_points.store.protocol import Store, Transaction
 from erply_points.store.rows import Session, User
@@ -18,6 +20,8 @@ Clock = Callable[[], float]
 """Unix time in seconds."""
 
 SESSIONS_REMEMBERED: Final = 4_096
+KEPT_SECONDS: Final = 30 * 86_400
+"""How long an expired session is still told from an unknown one: clients log in again on "expired" only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,22 @@ class _Read:
 
     def __init__(self, needs: Needs) -> None:
         self.needs = needs
-        self.work: UnitOfWork | None = None
+        self.transaction: Transaction | None = None
 
     async def run(self, transaction: Transaction) -> None:
-        self.work = transaction.work
+        self.transaction = transaction
+
+
+class _Forget:
+    """A job that tidies up."""
+
+    needs: Needs = MappingProxyType({})
+
+    def __init__(self, before: UnixSeconds) -> None:
+        self._before = before
+
+    async def run(self, transaction: Transaction) -> None:
+        await transaction.forget(self._before)
 
 
 class Account:
@@ -55,8 +71,8 @@ class Account:
     async def read(self, needs: Needs) -> UnitOfWork:
         job = _Read(needs)
         await self.run(job, write=False)
-        assert job.work is not None
-        return job.work
+        assert job.transaction is not None
+        return job.transaction.work
 
     def settings_of(self, transaction: Transaction) -> AccountSettings:
         """The settings as `transaction` sees them; parsed once for as long as they do not change."""
@@ -65,6 +81,13 @@ class Account:
             parsed = settings.parse(transaction.settings)
             self._settings = (transaction.settings, parsed)
         return parsed
+
+    async def settings(self) -> AccountSettings:
+        """The settings as they are now."""
+        job = _Read({})
+        await self.run(job, write=False)
+        assert job.transaction is not None
+        return self.settings_of(job.transaction)
 
     async def session(self, key: str) -> OpenSession | None:
         """The session of a key, expired or not; None for a key that this account never gave out."""
@@ -84,6 +107,10 @@ class Account:
         if len(self._sessions) > SESSIONS_REMEMBERED:
             self._sessions.popitem(last=False)
         return found
+
+    async def tidy(self) -> None:
+        """Forget sessions, log-in blocks and document UUIDs that ended long ago."""
+        await self.run(_Forget(int(self.clock()) - KEPT_SECONDS), write=True)
 
     async def close(self) -> None:
         """Finish what waits, then close the store."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import time
 from collections.abc import AsyncIterator
@@ -12,8 +13,12 @@ from erply_points.store.protocol import Stores, StoreUnavailable
 
 ACCOUNTS_OPEN_MAX: Final = 64
 IDLE_SECONDS: Final = 300.0
+MAINTENANCE_SECONDS: Final = 60.0
+TIDY_SECONDS: Final = 3_600.0
 
 _CODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+
+_log = logging.getLogger(__name__)
 
 
 class UnknownAccount(Exception):
@@ -75,6 +80,21 @@ class AccountPool:
         for used, code in idle:
             if time.monotonic() - used >= seconds and len(self._open) > keep:
                 await self._close(code)
+
+    async def maintain(self) -> None:
+        """Close idle accounts and tidy the others, for ever."""
+        tidied: dict[str, float] = {}
+        while True:
+            await asyncio.sleep(MAINTENANCE_SECONDS)
+            await self.close_idle(IDLE_SECONDS)
+            for code in list(self._open):
+                if time.monotonic() - tidied.get(code, 0.0) >= TIDY_SECONDS:
+                    tidied[code] = time.monotonic()
+                    try:
+                        async with self.use(code) as account:
+                            await account.tidy()
+                    except (UnknownAccount, StoreUnavailable) as error:
+                        _log.warning("account %s was not tidied: %s", code, error)
 
     async def close(self) -> None:
         for code in list(self._open):

@@ -7,20 +7,20 @@ sub-request stops another.
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
 from erply_points.bulk.answers import Outcome, Rendering
-from erply_points.bulk.envelope import BulkRequest, SubRequest
+from erply_points.bulk.envelope import BulkRequest, SubRequest, contradiction
 from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
 from erply_points.bulk.validation import validator
-from erply_points.calls.call import Call, Context, ListingCall, Params
-from erply_points.calls.refusals import Inconsistent, Refusal
+from erply_points.calls.call import Call, Context, ListingCall, Params, Record
+from erply_points.calls.refusals import Refusal
 from erply_points.calls.registry import CALLS
 from erply_points.ledger.errors import LedgerError, LotsNotLoaded
 from erply_points.store.group_commit import union
@@ -51,7 +51,7 @@ class BulkJob:
 
     def __init__(self, account: Account, tasks: list[Task], session: OpenSession | None, bulk: BulkRequest) -> None:
         self.outcomes: list[Outcome] = []
-        self.error_records: list[Any] | None = None
+        self.error_records: list[Record] | None = None
         self._account = account
         self._tasks = tasks
         self._session = session
@@ -82,7 +82,7 @@ class BulkJob:
             session_key=self._bulk.session_key,
             client_address=self._bulk.client_address,
         )
-        self.error_records = [] if settings.error_records == "empty" else None
+        self.error_records = _error_records(settings)
         self.outcomes = []
         invoice = CurrentInvoice()
         for task in self._tasks:
@@ -90,6 +90,10 @@ class BulkJob:
             outcome = await _run_task(task, context, transaction, invoice)
             outcome.seconds = time.perf_counter() - started
             self.outcomes.append(outcome)
+
+
+def _error_records(settings: AccountSettings) -> list[Record] | None:
+    return [] if settings.error_records == "empty" else None
 
 
 async def _run_task(task: Task, context: Context, transaction: Transaction, invoice: CurrentInvoice) -> Outcome:
@@ -106,6 +110,8 @@ async def _run_task(task: Task, context: Context, transaction: Transaction, invo
             invoice.succeed(int(outcome.records[0]["invoiceID"]))
         else:
             invoice.fail(outcome.error.code)
+    if task.params is not None and task.params.get("getFields"):
+        outcome.records = _trimmed(outcome.records, task.params["getFields"])
     return outcome
 
 
@@ -121,7 +127,7 @@ async def _run_call(call: Call | ListingCall, params: Params, context: Context, 
                 page = await transaction.list(call.listing(context, params))
                 await transaction.load(call.refers_to(page))
                 records, total = call.records(context, params, page), page.total
-            return Outcome(_trimmed(records, params), total)
+            return Outcome(records, total)
         except NotLoaded as missing:
             context.work.undo(mark)
             await transaction.load({missing.table: {missing.key}})
@@ -141,11 +147,8 @@ async def _run_call(call: Call | ListingCall, params: Params, context: Context, 
     return Outcome(error=_INTERNAL)
 
 
-def _trimmed(records: list[dict[str, Any]], params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _trimmed(records: list[Record], asked: str) -> list[Record]:
     """The records with the fields of `getFields` only; names they do not have are ignored."""
-    asked = params.get("getFields")
-    if not isinstance(asked, str) or not asked:
-        return records
     names = {name.strip() for name in asked.split(",")}
     return [{name: value for name, value in record.items() if name in names} for record in records]
 
@@ -168,11 +171,10 @@ class Dispatcher:
         except Exception:  # noqa: BLE001 - a mistake of ours must not become a 500
             _log.exception("a bulk failed")
             error = _INTERNAL
-        return self._whole_error(bulk, error, started, self._clock)
+        return self._whole_error(bulk, error, Rendering(int(self._clock()), time.perf_counter() - started))
 
     @staticmethod
-    def _whole_error(bulk: BulkRequest, error: WireError, started: float, clock: Clock) -> bytes:
-        rendering = Rendering(int(clock()), time.perf_counter() - started)
+    def _whole_error(bulk: BulkRequest, error: WireError, rendering: Rendering) -> bytes:
         if bulk.is_single:
             return rendering.single(bulk.sub_requests[0], Outcome(error=error))
         return rendering.bulk_error(error)
@@ -181,7 +183,9 @@ class Dispatcher:
         session, error = await self._session(account, bulk)
         error = bulk.format_error or error or bulk.error
         if error is not None:
-            return self._whole_error(bulk, error, started, account.clock)
+            settings = await account.settings()
+            rendering = Rendering(int(account.clock()), time.perf_counter() - started, _error_records(settings))
+            return self._whole_error(bulk, error, rendering)
         tasks = [await _checked(account, sub_request, session) for sub_request in bulk.sub_requests]
         job = BulkJob(account, tasks, session, bulk)
         await account.run(job, write=job.writes)
@@ -221,8 +225,7 @@ async def _checked(account: Account, sub_request: SubRequest, session: OpenSessi
         return Task(sub_request, call, error=_SESSION_MISSING)
     try:
         if sub_request.repeated:
-            field = sub_request.repeated[:100]
-            raise Inconsistent(field, f"{field} was sent twice with different values.")
+            raise contradiction(sub_request.repeated)
         params = validator(call.name).validate(sub_request.params)
         prepared = await call.prepare(account, params) if isinstance(call, Call) and call.prepare else None
     except Refusal as refused:

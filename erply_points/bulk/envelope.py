@@ -5,6 +5,7 @@ What is wrong with the envelope as a whole is found here but reported by the dis
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,8 @@ from typing import Any, Final
 import jiter
 
 from erply_points.bulk import errors
-from erply_points.bulk.errors import WireError
+from erply_points.bulk.errors import WireError, wire_error
+from erply_points.calls.refusals import Inconsistent
 
 SUB_REQUESTS_MAX: Final = 100
 
@@ -67,9 +69,11 @@ def parse_json(data: bytes | str) -> Any:
         if "duplicate key" not in str(error).lower():
             raise
     try:
-        return json.loads(data, object_pairs_hook=_pairs, parse_constant=_no_constant)
+        parsed = json.loads(data.decode(), object_pairs_hook=_pairs, parse_constant=_no_constant)
+        json.dumps(parsed, ensure_ascii=False).encode()  # No lone surrogates either.
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return parsed
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,15 +94,17 @@ def _no_constant(name: str) -> Any:
 def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address: str) -> BulkRequest:
     """Build a bulk from top-level parameters, form fields or the keys of a JSON body. Never raises."""
     error: WireError | None = None
+    repeated = params.repeated if isinstance(params, RepeatedKeys) else ""
     requests = params.get("requests")
     if requests is not None and requests != "":
         is_single = False
         sub_requests, error = _sub_requests(params)
+        if repeated:
+            sub_requests, error = (), wire_error(contradiction(repeated))
     else:
         is_single = True
         call_params = {name: value for name, value in params.items() if name not in _ENVELOPE}
         name = params.get("request")
-        repeated = params.repeated if isinstance(params, RepeatedKeys) else ""
         sub_requests = (SubRequest(name if isinstance(name, str) else "", None, call_params, repeated),)
     return BulkRequest(
         client_code=_text(params.get("clientCode")) or headers.get("clientcode", ""),
@@ -109,6 +115,12 @@ def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address
         error=error,
         format_error=_format_error(params),
     )
+
+
+def contradiction(name: str) -> Inconsistent:
+    """The refusal of a parameter that was sent twice with different values."""
+    shown = name[:100]
+    return Inconsistent(shown, f"{shown} was sent twice with different values.")
 
 
 def _text(value: Any) -> str:
@@ -135,6 +147,8 @@ def _sub_requests(params: Mapping[str, Any]) -> tuple[tuple[SubRequest, ...], Wi
         return (), WireError(
             errors.TOO_MANY_REQUESTS, f"A bulk has at most {SUB_REQUESTS_MAX} sub-requests; nothing was run."
         )
+    if any(isinstance(each.get("requestID"), float) and not math.isfinite(each["requestID"]) for each in requests):
+        return (), _MALFORMED_REQUESTS  # A number too large to be given back.
     common = {name: params[name] for name in ("getFields", "lang") if name in params}
     return tuple(_sub_request(each, common) for each in requests), None
 

@@ -5,6 +5,7 @@ the verdict; a property test holds it to the same verdicts as the reference vali
 as text, so each value is first brought to the type its schema names, if that can be done without a doubt.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -47,9 +48,9 @@ def _flag(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
+    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
+        return value
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _decimal(value: Any) -> Any:
@@ -77,6 +78,10 @@ def kind_of(schema: schemas.Schema) -> Kind:
     if expected is None and "anyOf" in schema:
         return Kind(int, _integer)
     return Kind(object, _decimal)
+
+
+_COMMON_KINDS: Final = {"getFields": Kind(str, lambda _: ABSENT)}
+"""Parameters of every call that no schema of a call names."""
 
 
 class Violation(NamedTuple):
@@ -120,17 +125,25 @@ class CallValidator:
             pattern: schemas.resolved(described, base)
             for pattern, described in self.schema.get("patternProperties", {}).items()
         }
-        self._kinds = {name: kind_of(described) for name, described in self._properties.items()}
+        self._kinds = {name: kind_of(described) for name, described in self._properties.items()} | _COMMON_KINDS
         self._numbered_kinds = {
             match[1]: kind_of(described)
             for pattern, described in self._patterns.items()
             if (match := _NUMBERED.fullmatch(pattern))
         }
+        self._other_kinds = [
+            (re.compile(re.sub(r"\$$", r"\\Z", pattern)), kind_of(described))
+            for pattern, described in self._patterns.items()
+            if not _NUMBERED.fullmatch(pattern)
+        ]
         self._compiled = jsonschema_rs.validator_for(self.schema, registry=_compiled_registry())
         self._order = {name: position for position, name in enumerate(self._properties)}
 
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with the types of the schema where that is certain. What means nothing is left out."""
+        """The call's parameters, with the types of the schema where that is certain.
+
+        What means nothing is left out, and so is what the schema does not know.
+        """
         kinds = self._kinds
         params = {}
         for name, value in given.items():
@@ -138,9 +151,7 @@ class CallValidator:
             if kind is None:
                 kind = self._numbered_kind(name)
                 if kind is None:
-                    if value is not None:
-                        params[name] = value
-                    continue
+                    continue  # Unknown parameters are ignored.
             if type(value) is not kind.plain:
                 if value is None:
                     continue
@@ -154,7 +165,8 @@ class CallValidator:
 
     def _numbered_kind(self, name: str) -> Kind | None:
         match = _NAME_AND_NUMBER.fullmatch(name)
-        return self._numbered_kinds.get(match[1]) if match else None
+        kind = self._numbered_kinds.get(match[1]) if match else None
+        return kind or next((kind for pattern, kind in self._other_kinds if pattern.match(name)), None)
 
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""

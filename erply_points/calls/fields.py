@@ -21,24 +21,13 @@ _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])([0-9]{1,6})")
 
 @cache
 def _stored(call: str) -> frozenset[str]:
-    """The names of stored parameters; for numbered ones the pattern's name without its number."""
     schema = schemas.call_request(call)
-    base = schema["$id"]
-    plain = {
-        name
-        for name, described in schema.get("properties", {}).items()
-        if schemas.resolved(described, base).get("x-use") == "stored"
-    }
-    numbered = {
-        match[1]
-        for pattern, described in schema.get("patternProperties", {}).items()
-        if described.get("x-use") == "stored" and (match := re.match(r"\^([A-Za-z_]+)\[0-9\]", pattern))
-    }
-    return frozenset(plain | numbered)
+    properties = schema.get("properties", {})
+    return frozenset(name for name, described in properties.items() if described.get("x-use") == "stored")
 
 
 def stored(call: str, params: Params) -> dict[str, Any]:
-    """The header parameters that are only kept for the caller."""
+    """The parameters, other than numbered ones, that are only kept for the caller."""
     names = _stored(call)
     return {name: value for name, value in params.items() if name in names}
 
@@ -89,7 +78,7 @@ def merge_attributes(before: Mapping[str, Any], params: Params) -> dict[str, Any
                 listed[name] = {"attributeName": name, "attributeType": as_type, "attributeValue": value}
             else:
                 listed[name] = {"attributeName": name, "attributeValue": value}
-        if listed:
+        if listed or f"{kind}s" in before:
             merged[f"{kind}s"] = list(listed.values())
     return merged
 
@@ -105,8 +94,8 @@ def _check_attribute(number: int, as_type: str, value: str) -> None:
 
 
 def attribute_conditions(params: Params) -> list[Condition]:
-    """The filters `searchAttributeName#` and `searchAttributeValue#`, which must all hold."""
-    pairs = numbered(params, ("searchAttributeName", "searchAttributeValue")).values()
+    """The filters `searchAttributeName` and `searchAttributeValue`, numbered or not, which must all hold."""
+    pairs = [params, *numbered(params, ("searchAttributeName", "searchAttributeValue")).values()]
     return [
         Condition((pair["searchAttributeName"],), "attribute", pair.get("searchAttributeValue", ""))
         for pair in pairs

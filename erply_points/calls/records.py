@@ -48,7 +48,7 @@ class RecordShape:
         self._converters = {
             name: _AS_TYPE[described["type"]]
             for name, described in properties.items()
-            if described.get("type") in _AS_TYPE
+            if isinstance(described.get("type"), str) and described["type"] in _AS_TYPE
         }
 
     def record(self, first: Mapping[str, Any], *more: Mapping[str, Any]) -> Record:

@@ -44,6 +44,8 @@ _ROW_STORED: Final = (
     *("billingEndDate", "ZIPCode", "State", "County", "City", "Category", "StateSalesTax", "CountySalesTax"),
     *("CitySalesTax", "TotalSalesTax", "batch"),
 )
+_COLUMNS: Final = ("pointOfSaleID", "employeeID", "currencyCode")
+"""Stored, but in columns of their own."""
 _PROMOTION_RULE: Final = re.compile(r"promotionRule([0-9]{1,6})([A-Za-z]+)([0-9]{1,6})")
 
 
@@ -59,7 +61,8 @@ def _needs(params: Params) -> Needs:
         needs["document_uuids"] = {uuid}
     if params.get("creditToDocumentID"):
         needs.setdefault("documents", set()).add(params["creditToDocumentID"])
-    needs["vat_rates"] = {value for name, value in params.items() if name.startswith("vatrateID") and value}
+    rates = {row["vatrateID"] for row in fields.numbered(params, ("vatrateID",)).values()}
+    needs["vat_rates"] = {vat_rate_id for vat_rate_id in rates if vat_rate_id}
     return needs
 
 
@@ -184,6 +187,8 @@ def _header(context: Context, params: Params, before: Document) -> Document:
         raise UnknownID("creditToDocumentID", f"There is no sales document {credited_id}.")
     kept = fields.load(before.fields)
     stored = fields.stored("saveSalesDocument", params)
+    for name in _COLUMNS:
+        stored.pop(name, None)
     for name in ("creditInvoiceType", "isCashInvoice", "doNotAddRewardPoints", "amountPaidWithStoreCredit"):
         if name in params:
             stored[name] = params[name]

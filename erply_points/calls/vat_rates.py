@@ -6,7 +6,7 @@ from typing import Final
 from erply_points.calls import fields
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
 from erply_points.calls.money import decimal_text
-from erply_points.calls.paging import conditions, order, page
+from erply_points.calls.paging import order, page
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import Inconsistent, InvalidValue, RequiredMissing, UnknownID
 from erply_points.store.listing import Condition, Listing, Page
@@ -68,9 +68,7 @@ def _reverse(params: Params, *, new: bool) -> bool:
 
 
 def _listing(_: Context, params: Params) -> Listing:
-    asked = conditions(params, {"vatRateID": ("id", "=")})
-    if "active" in params:
-        asked.append(Condition(("active",), "=", params["active"]))
+    asked = [Condition(("active",), "=", params["active"])] if "active" in params else []
     asked += fields.attribute_conditions(params)
     return Listing(
         "vat_rates",

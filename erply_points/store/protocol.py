@@ -8,6 +8,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 
@@ -35,6 +36,10 @@ class Transaction(Protocol):
 
     async def list(self, listing: Listing) -> Page:
         """Run a listing over the database and over what `work` holds in changes."""
+        ...
+
+    async def forget(self, before: UnixSeconds) -> None:
+        """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`."""
         ...
 
     async def commit(self) -> None: ...

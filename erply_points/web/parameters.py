@@ -42,7 +42,8 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
     if not query:
         return sent
     merged = RepeatedKeys({**query, **sent})
-    merged.repeated = sent.repeated if isinstance(sent, RepeatedKeys) else ""
+    doubted = [each.repeated for each in (sent, query) if isinstance(each, RepeatedKeys)]
+    merged.repeated = next((name for name in doubted if name), "")
     return merged
 
 

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.protocol import StoreUnavailable
 from erply_points.store.sqlite import checking, listing, loading, migrations, tables
@@ -11,7 +13,8 @@ from erply_points.store.sqlite.connection import ThreadConnection, connect, crea
 from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 
-SETTINGS_SEQUENCE = "settings"
+SETTINGS_SEQUENCE: Final = "settings"
+DAY: Final = 86_400
 
 
 class SQLiteTransaction:
@@ -48,6 +51,9 @@ class SQLiteTransaction:
         if self.work.changed:
             tables.write(self._connection.database, self.work)
             self.work.flushed()
+
+    async def forget(self, before: UnixSeconds) -> None:
+        await self._connection.run(_forget, self._connection.database, before)
 
     async def commit(self) -> None:
         await self._connection.run(self._flush_and_commit)
@@ -131,6 +137,12 @@ def _begin(
     except BaseException:
         _rollback(database)
         raise
+
+
+def _forget(database: sqlite3.Connection, before: UnixSeconds) -> None:
+    database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
+    database.execute("DELETE FROM login_failures WHERE blocked_until < ?", (before,))
+    database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
 
 def _rollback(database: sqlite3.Connection) -> None:
