@@ -8,14 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from erply_points.bulk.envelope import SubRequest
 from erply_points.bulk.errors import WireError
+from erply_points.bulk.formats import Answer
 from erply_points.calls.call import Record
 from erply_points.ledger.amounts import UnixSeconds
-
-_INT64: Final = range(-(2**63), 2**64)
 
 
 @dataclass(slots=True)
@@ -37,25 +34,25 @@ class Rendering:
     seconds: float
     error_records: list[Record] | None = None
 
-    def single(self, sub_request: SubRequest, outcome: Outcome) -> bytes:
-        return orjson.dumps(self._answer({"request": sub_request.name}, outcome, self.seconds))
+    def single(self, sub_request: SubRequest, outcome: Outcome) -> Answer:
+        return self._answer({"request": sub_request.name}, outcome, self.seconds)
 
-    def bulk(self, sub_requests: Iterable[SubRequest], outcomes: Iterable[Outcome]) -> bytes:
+    def bulk(self, sub_requests: Iterable[SubRequest], outcomes: Iterable[Outcome]) -> Answer:
         answers = [
             self._answer(
-                {"requestName": sub_request.name, "requestID": _echo(sub_request.request_id)}, outcome, outcome.seconds
+                {"requestName": sub_request.name, "requestID": sub_request.request_id}, outcome, outcome.seconds
             )
             for sub_request, outcome in zip(sub_requests, outcomes, strict=True)
         ]
-        return orjson.dumps({"status": self._bulk_status(None), "requests": answers})
+        return {"status": self._bulk_status(None), "requests": answers}
 
-    def bulk_error(self, error: WireError) -> bytes:
-        return orjson.dumps({"status": self._bulk_status(error)})
+    def bulk_error(self, error: WireError) -> Answer:
+        return {"status": self._bulk_status(error)}
 
     def _bulk_status(self, error: WireError | None) -> dict[str, Any]:
         return {"requestUnixTime": self.at, **_verdict(error), "generationTime": round(self.seconds, 6)}
 
-    def _answer(self, named: Mapping[str, Any], outcome: Outcome, seconds: float) -> dict[str, Any]:
+    def _answer(self, named: Mapping[str, Any], outcome: Outcome, seconds: float) -> Answer:
         records = outcome.records if outcome.error is None else self.error_records
         return {
             "status": {
@@ -82,10 +79,3 @@ def _verdict(error: WireError | None) -> Mapping[str, Any]:
         "errorField": error.field,
         "errorMessage": error.message,
     }
-
-
-def _echo(request_id: Any) -> Any:
-    """The request's ID exactly as sent: a whole number of any length stays one."""
-    if type(request_id) is int and request_id not in _INT64:
-        return orjson.Fragment(str(request_id))
-    return request_id

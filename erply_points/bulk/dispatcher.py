@@ -14,7 +14,7 @@ from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
-from erply_points.bulk.answers import Outcome, Rendering
+from erply_points.bulk.answers import Answer, Outcome, Rendering
 from erply_points.bulk.envelope import BulkRequest, SubRequest, contradiction
 from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
@@ -158,8 +158,8 @@ class Dispatcher:
         self._accounts = accounts
         self._clock = clock
 
-    async def answer(self, bulk: BulkRequest, started: float) -> bytes:
-        """Answer a bulk with JSON. `started` is a `time.perf_counter` reading. Never raises."""
+    async def answer(self, bulk: BulkRequest, started: float) -> Answer:
+        """Answer a bulk. `started` is a `time.perf_counter` reading. Never raises."""
         try:
             async with self._accounts.use(bulk.client_code) as account:
                 return await self._answer_in(account, bulk, started)
@@ -174,12 +174,12 @@ class Dispatcher:
         return self._whole_error(bulk, error, Rendering(int(self._clock()), time.perf_counter() - started))
 
     @staticmethod
-    def _whole_error(bulk: BulkRequest, error: WireError, rendering: Rendering) -> bytes:
+    def _whole_error(bulk: BulkRequest, error: WireError, rendering: Rendering) -> Answer:
         if bulk.is_single:
             return rendering.single(bulk.sub_requests[0], Outcome(error=error))
         return rendering.bulk_error(error)
 
-    async def _answer_in(self, account: Account, bulk: BulkRequest, started: float) -> bytes:
+    async def _answer_in(self, account: Account, bulk: BulkRequest, started: float) -> Answer:
         session, error = await self._session(account, bulk)
         error = bulk.format_error or error or bulk.error
         if error is not None:

@@ -14,11 +14,16 @@ import jiter
 
 from erply_points.bulk import errors
 from erply_points.bulk.errors import WireError, wire_error
+from erply_points.bulk.formats import FORMATS, JSON, Format
 from erply_points.calls.refusals import Inconsistent
 
 SUB_REQUESTS_MAX: Final = 100
 
 _MALFORMED_REQUESTS: Final = WireError(errors.MALFORMED, "requests must be a JSON array of objects.")
+
+_UNKNOWN_FORMAT: Final = WireError(
+    errors.UNKNOWN_FORMAT, f"responseType must be {' or '.join(FORMATS)}.", "responseType"
+)
 
 _ENVELOPE: Final = frozenset(
     {
@@ -53,6 +58,7 @@ class BulkRequest:
     client_address: str
     error: WireError | None = None
     """Why nothing of it can be run; reported once account and session are known to be good."""
+    answer_format: Format = JSON
     format_error: WireError | None = None
 
 
@@ -106,6 +112,7 @@ def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address
         call_params = {name: value for name, value in params.items() if name not in _ENVELOPE}
         name = params.get("request")
         sub_requests = (SubRequest(name if isinstance(name, str) else "", None, call_params, repeated),)
+    answer_format = FORMATS.get(_text(params.get("responseType")) or JSON.name)
     return BulkRequest(
         client_code=_text(params.get("clientCode")) or headers.get("clientcode", ""),
         session_key=_text(params.get("sessionKey")) or headers.get("sessionkey", ""),
@@ -113,7 +120,8 @@ def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address
         is_single=is_single,
         client_address=client_address,
         error=error,
-        format_error=_format_error(params),
+        answer_format=answer_format or JSON,
+        format_error=None if answer_format else _UNKNOWN_FORMAT,
     )
 
 
@@ -126,12 +134,6 @@ def contradiction(name: str) -> Inconsistent:
 def _text(value: Any) -> str:
     """An account code or a key; a JSON number is as good as its digits, anything else is no text."""
     return value if isinstance(value, str) else str(value) if type(value) is int else ""
-
-
-def _format_error(params: Mapping[str, Any]) -> WireError | None:
-    if params.get("responseType") in (None, "", "JSON"):
-        return None
-    return WireError(errors.UNKNOWN_FORMAT, "responseType must be JSON.", "responseType")
 
 
 def _sub_requests(params: Mapping[str, Any]) -> tuple[tuple[SubRequest, ...], WireError | None]:

@@ -11,10 +11,9 @@ from erply_points.bulk.answers import Outcome, Rendering
 from erply_points.bulk.dispatcher import Dispatcher
 from erply_points.bulk.envelope import SubRequest
 from erply_points.bulk.errors import WireError
+from erply_points.bulk.formats import JSON
 from erply_points.web import parameters
 from erply_points.web.parameters import BodyTooLarge, BodyTooSlow, Malformed
-
-_HEADERS = {"content-type": "application/json; charset=UTF-8"}
 
 
 class ErplyEndpoint:
@@ -37,7 +36,9 @@ class ErplyEndpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         bulk = envelope.decode(params, request.headers, request.client.host if request.client else "")
-        return Response(await self._dispatcher.answer(bulk, started), headers=_HEADERS)
+        answer = await self._dispatcher.answer(bulk, started)
+        answer_format = bulk.answer_format
+        return Response(answer_format.encode(answer), headers={"content-type": answer_format.content_type})
 
     def routes(self) -> list[Route]:
         return [Route(path, self.answer, methods=["GET", "POST"]) for path in ("/api", "/api/")]
@@ -48,5 +49,5 @@ def _unreadable(http_status: int, message: str, started: float) -> Response:
     outcome = Outcome(error=WireError(errors.MALFORMED, message))
     rendering = Rendering(int(time.time()), time.perf_counter() - started)
     # What is left of the body stays unread, so the connection cannot be used again.
-    headers = _HEADERS if http_status == 200 else {**_HEADERS, "connection": "close"}
-    return Response(rendering.single(SubRequest("", None, {}), outcome), http_status, headers=headers)
+    headers = {"content-type": JSON.content_type} | ({} if http_status == 200 else {"connection": "close"})
+    return Response(JSON.encode(rendering.single(SubRequest("", None, {}), outcome)), http_status, headers=headers)

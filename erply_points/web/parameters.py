@@ -42,8 +42,10 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
     if not query:
         return sent
     merged = RepeatedKeys({**query, **sent})
-    doubted = [each.repeated for each in (sent, query) if isinstance(each, RepeatedKeys)]
-    merged.repeated = next((name for name in doubted if name), "")
+    if isinstance(sent, RepeatedKeys):
+        merged.repeated = sent.repeated
+    elif isinstance(query, RepeatedKeys) and query.repeated not in sent:
+        merged.repeated = query.repeated
     return merged
 
 
