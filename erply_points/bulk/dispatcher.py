@@ -14,9 +14,10 @@ from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
-from erply_points.bulk.answers import Answer, Outcome, Rendering
+from erply_points.bulk.answers import Outcome, Rendering
 from erply_points.bulk.envelope import BulkRequest, SubRequest, contradiction
 from erply_points.bulk.errors import WireError, wire_error
+from erply_points.bulk.formats import Answer
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
 from erply_points.bulk.validation import validator
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
