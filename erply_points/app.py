@@ -12,7 +12,9 @@ from starlette.routing import Route
 
 from erply_points.accounts.account import Clock
 from erply_points.accounts.pool import AccountPool
+from erply_points.bulk import validation
 from erply_points.bulk.dispatcher import Dispatcher
+from erply_points.calls.registry import CALLS
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores
 from erply_points.store.sqlite.stores import SQLiteStores
@@ -38,6 +40,7 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
                 await maintenance
             await accounts.close()
 
+    validation.compile_all(CALLS)
     erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
     return Starlette(
         routes=[*erply.routes(), Route("/health", _health)],

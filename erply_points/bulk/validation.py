@@ -225,6 +225,12 @@ def _compiled_registry() -> jsonschema_rs.Registry:
     return jsonschema_rs.Registry(list(schemas.all_schemas().items()))
 
 
+def compile_all(calls: Iterable[str]) -> None:
+    """Compile the validators now, so that no request waits for them."""
+    for call in calls:
+        validator(call)
+
+
 @cache
 def validator(call: str) -> CallValidator:
     return CallValidator(call)

@@ -81,7 +81,8 @@ class Entry(NamedTuple):
     currency_id: int
     number: int
     at: UnixSeconds
-    kind: EntryKind
+    kind: str
+    """An EntryKind's value."""
     points: Millipoints
     balance: Millipoints
     source_id: int

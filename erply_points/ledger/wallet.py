@@ -178,7 +178,7 @@ def _record(
     at = max(at, totals.last_at)  # A clock that steps back does not reorder the history.
     totals = totals._replace(balance=totals.balance + points, entries=totals.entries + 1, last_at=at)
     posting.entries.append(
-        Entry(totals.customer_id, totals.currency_id, totals.entries, at, kind, points, totals.balance, source_id)
+        Entry(totals.customer_id, totals.currency_id, totals.entries, at, kind.value, points, totals.balance, source_id)
     )
     posting.wallet = Wallet(totals, posting.wallet.lots, posting.wallet.debts, posting.wallet.complete)
 

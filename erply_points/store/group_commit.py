@@ -79,7 +79,8 @@ class GroupCommit:
                 _settle(done, None)
 
     async def _transact(self, jobs: list[Job]) -> None:
-        transaction = await self._store.begin(union(job.needs for job in jobs), write=self._write)
+        needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
+        transaction = await self._store.begin(needs, write=self._write)
         try:
             for job in jobs:
                 await job.run(transaction)

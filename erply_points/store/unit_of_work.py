@@ -8,7 +8,7 @@ Every change is remembered, so that a failed sub-request can be undone exactly (
 changes were flushed to the database.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
@@ -39,6 +39,8 @@ WalletKey = tuple[int, int]
 class Change(Enum):
     CREATED = auto()
     CHANGED = auto()
+    REWRITTEN = auto()
+    """Changed in more than the columns that change all the time."""
     DELETED = auto()
 
 
@@ -55,10 +57,13 @@ UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
 class Table(Generic[K, R]):
     """The loaded rows of one table, None standing for a row that does not exist, and their changes."""
 
-    __slots__ = ("_undo_log", "changes", "name", "rows")
+    __slots__ = ("_rewritten", "_undo_log", "changes", "name", "rows")
 
-    def __init__(self, name: str, undo_log: UndoLog) -> None:
+    def __init__(
+        self, name: str, undo_log: UndoLog, rewritten: Callable[[R, R], bool] = lambda _before, _after: False
+    ) -> None:
         self.name = name
+        self._rewritten = rewritten
         self.rows: dict[K, R | None] = {}
         self.changes: dict[K, Change] = {}
         self._undo_log = undo_log
@@ -78,10 +83,11 @@ class Table(Generic[K, R]):
         change = self.changes.get(key)
         self._undo_log.append((self, key, before, change))
         self.rows[key] = row
-        if change is None:
-            self.changes[key] = Change.CREATED if before is None else Change.CHANGED
-        elif change is Change.DELETED:
-            self.changes[key] = Change.CHANGED
+        if before is None:
+            # Deleted and made again within a transaction, it still stands in the database.
+            self.changes[key] = Change.CREATED if change is not Change.DELETED else Change.REWRITTEN
+        elif change is not Change.CREATED and change is not Change.REWRITTEN:
+            self.changes[key] = Change.REWRITTEN if self._rewritten(before, row) else Change.CHANGED
 
     def delete(self, key: K) -> None:
         before = self.rows.get(key)
@@ -97,7 +103,7 @@ class Table(Generic[K, R]):
         """Undo one change; if it was `flushed`, the next flush writes the row before back."""
         self.rows[key] = before
         if flushed:
-            self.changes[key] = Change.DELETED if before is None else Change.CHANGED
+            self.changes[key] = Change.DELETED if before is None else Change.REWRITTEN
         elif change is None:
             self.changes.pop(key, None)
         else:
@@ -125,7 +131,7 @@ class UnitOfWork:
         self.sessions: Table[bytes, Session] = Table("sessions", log)
         self.login_failures: Table[str, LoginFailures] = Table("login_failures", log)
         self.wallets: Table[WalletKey, Wallet] = Table("wallets", log)
-        self.lots: Table[int, Lot] = Table("lots", log)
+        self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
         self.allocations: Table[tuple[int, int], Allocation] = Table("allocations", log)
         self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
@@ -182,3 +188,8 @@ class UnitOfWork:
             table, key, before, change = log.pop()
             table.restore(key, before, change, flushed=flushed)
         self._flushed_to = min(self._flushed_to, mark)
+
+
+def _lot_rewritten(before: Lot, after: Lot) -> bool:
+    """Whether a lot opened or closed, or was corrected; otherwise only its sums changed."""
+    return (not before.remaining) != (not after.remaining) or before[8:] != after[8:]

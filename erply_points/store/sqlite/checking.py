@@ -47,16 +47,17 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "customer {}, currency {}: the entries do not lead to the balance",
-        "SELECT customer_id, currency_id FROM wallets w WHERE (balance, entries, last_at) <>"
-        " (SELECT coalesce(sum(points), 0), count(*), coalesce(max(at), 0) FROM entries e"
-        "  WHERE (e.customer_id, e.currency_id) = (w.customer_id, w.currency_id))",
+        "SELECT customer_id, currency_id FROM wallets w LEFT JOIN"
+        " (SELECT customer_id, currency_id, sum(points) AS points, count(*) AS number, max(at) AS at FROM entries"
+        "  GROUP BY customer_id, currency_id) AS e USING (customer_id, currency_id)"
+        " WHERE (w.balance, w.entries, w.last_at) <> (coalesce(e.points, 0), coalesce(e.number, 0), coalesce(e.at, 0))",
     ),
     (
         "customer {}, currency {}, entry {}: it does not follow from the entry before",
         "SELECT customer_id, currency_id, number FROM ("
         " SELECT *, lag(number, 1, 0) OVER wallet AS number_before, lag(balance, 1, 0) OVER wallet AS balance_before,"
         " lag(at, 1, 0) OVER wallet AS at_before FROM entries"
-        " WINDOW wallet AS (PARTITION BY customer_id, currency_id ORDER BY number))"
+        " WINDOW wallet AS (PARTITION BY customer_id, currency_id ORDER BY id))"
         " WHERE number <> number_before + 1 OR balance <> balance_before + points OR at < at_before",
     ),
     (

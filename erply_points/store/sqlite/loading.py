@@ -85,7 +85,7 @@ _TOTALS: Final = (
 _OPEN_LOTS: Final = f"""
     SELECT {_columns(Lot, "lots.")} FROM json_each(?2) AS asked JOIN lots ON lots.id IN (
         SELECT id FROM lots AS mine
-        WHERE mine.customer_id = asked.value AND mine.currency_id = ?1 AND mine.remaining > 0
+        WHERE mine.customer_id = asked.value AND mine.currency_id = ?1 AND mine.is_open = 1
         ORDER BY mine.expires_at, mine.created_at, mine.id LIMIT ?3)
     ORDER BY lots.customer_id, lots.expires_at, lots.created_at, lots.id"""
 _DEBTS: Final = (

@@ -4,8 +4,9 @@ Every row is a named tuple whose fields are the table's columns in order, so row
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter, itemgetter
+from types import MappingProxyType
 from typing import Any, Final
 
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Totals
@@ -25,20 +26,34 @@ from erply_points.store.unit_of_work import Change, UnitOfWork
 class TableSQL:
     """The statements of one table.
 
-    `changing` names the columns that an update writes, where not all of them can change: indices over the
-    others are then left alone. `part` is the attribute of the unit of work's object that is the row.
+    `hot` names the columns that most updates change: they are written alone, so that indices over the others are
+    left alone, and the whole row only where the unit of work says so. `computed` are columns beyond the row's own,
+    each a test of one of them. `part` is the attribute of the unit of work's object that is the row.
     """
 
     def __init__(
-        self, name: str, row: Any, key: tuple[str, ...], changing: tuple[str, ...] = (), part: str | None = None
+        self,
+        name: str,
+        row: Any,
+        key: tuple[str, ...],
+        hot: tuple[str, ...] = (),
+        computed: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+        part: str | None = None,
     ) -> None:
         columns: tuple[str, ...] = row._fields
-        changing = changing or tuple(column for column in columns if column not in key)
-        where = " AND ".join(f"{column} = ?" for column in key)
-        self.insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        self.update = f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in changing)} WHERE {where}"
-        self.delete = f"DELETE FROM {name} WHERE {where}"
-        self.update_values = itemgetter(*(columns.index(column) for column in (*changing, *key)))
+        tests = {column: f"?{columns.index(of) + 1} {test}" for column, (of, test) in computed.items()}
+        numbers = {column: f"?{position}" for position, column in enumerate(columns, start=1)}
+        where = " AND ".join(f"{column} = {numbers[column]}" for column in key)
+        written = numbers | tests
+        self.insert = f"INSERT INTO {name} ({', '.join(written)}) VALUES ({', '.join(written.values())})"
+        changes = ", ".join(f"{column} = {value}" for column, value in written.items() if column not in key)
+        self.rewrite = f"UPDATE {name} SET {changes} WHERE {where}"
+        self.delete = f"DELETE FROM {name} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
+        self.update = (
+            f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in hot)}"
+            f" WHERE {' AND '.join(f'{column} = ?' for column in key)}"
+        )
+        self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
         self.part = attrgetter(part) if part else None
 
 
@@ -54,8 +69,14 @@ TABLES: Final[dict[str, TableSQL]] = {
     "documents": TableSQL("documents", Document, _KEY),
     "document_uuids": TableSQL("document_uuids", DocumentUUID, ("uuid",)),
     "wallets": TableSQL("wallets", Totals, ("customer_id", "currency_id"), part="totals"),
-    "lots": TableSQL("lots", Lot, _KEY, changing=("remaining", "redeemed", "expired", "reversed")),
-    "redemptions": TableSQL("redemptions", Redemption, _KEY, changing=("unpaid",)),
+    "lots": TableSQL(
+        "lots",
+        Lot,
+        _KEY,
+        hot=("remaining", "redeemed", "expired", "reversed"),
+        computed={"is_open": ("remaining", "> 0")},
+    ),
+    "redemptions": TableSQL("redemptions", Redemption, _KEY),
     "allocations": TableSQL("allocations", Allocation, ("redemption_id", "lot_id")),
     "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
 }
@@ -78,33 +99,34 @@ def write(database: sqlite3.Connection, work: UnitOfWork) -> None:
 
 
 def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, Any], changes: dict[Any, Change]) -> None:
-    created, changed, deleted = _split(changes)
-    if deleted:
+    by_change: dict[Change, list[Any]] = {}
+    for key, change in changes.items():
+        by_change.setdefault(change, []).append(key)
+    if deleted := by_change.get(Change.DELETED):
         # Rows that name them may be deleted after them; what still refers at the end fails the commit.
         database.execute("PRAGMA defer_foreign_keys = ON")
         database.executemany(sql.delete, [key if isinstance(key, tuple) else (key,) for key in deleted])
-    if created:
+    if created := by_change.get(Change.CREATED):
         database.executemany(sql.insert, _rows(sql, rows, created))
-    if changed:
-        database.executemany(sql.update, map(sql.update_values, _rows(sql, rows, changed)))
+    if changed := by_change.get(Change.CHANGED):
+        if sql.update_values is not None:
+            database.executemany(sql.update, map(sql.update_values, _rows(sql, rows, changed)))
+        else:
+            database.executemany(sql.rewrite, _rows(sql, rows, changed))
+    if rewritten := by_change.get(Change.REWRITTEN):
+        database.executemany(sql.rewrite, _rows(sql, rows, rewritten))
 
 
-def _rows(sql: TableSQL, rows: dict[Any, Any], keys: list[Any]) -> Iterator[Any]:
+def _rows(sql: TableSQL, rows: dict[Any, Any], keys: list[Any]) -> Iterator[tuple[Any, ...]]:
     found = map(rows.__getitem__, keys)
-    return map(sql.part, found) if sql.part else found
+    # Plain tuples: sqlite3 binds them faster than named ones.
+    return map(tuple, map(sql.part, found) if sql.part else found)
 
 
 def _write_document_rows(database: sqlite3.Connection, work: UnitOfWork) -> None:
     """Rows of a document are replaced together."""
-    created, changed, deleted = _split(work.document_rows.changes)
-    database.executemany("DELETE FROM document_rows WHERE document_id = ?", [(key,) for key in (*changed, *deleted)])
-    database.executemany(
-        _DOCUMENT_ROWS.insert, [row for key in (*created, *changed) for row in work.document_rows.rows[key] or ()]
-    )
-
-
-def _split(changes: dict[Any, Change]) -> tuple[list[Any], list[Any], list[Any]]:
-    created = [key for key, change in changes.items() if change is Change.CREATED]
-    changed = [key for key, change in changes.items() if change is Change.CHANGED]
-    deleted = [key for key, change in changes.items() if change is Change.DELETED]
-    return created, changed, deleted
+    changes = work.document_rows.changes
+    replaced = [(key,) for key, change in changes.items() if change is not Change.CREATED]
+    database.executemany("DELETE FROM document_rows WHERE document_id = ?", replaced)
+    rows = (row for key in changes for row in work.document_rows.rows[key] or ())
+    database.executemany(_DOCUMENT_ROWS.insert, map(tuple, rows))

@@ -165,11 +165,13 @@ CREATE TABLE lots (
     point_of_sale_id INTEGER NOT NULL,
     employee_id      INTEGER NOT NULL,
     description      TEXT NOT NULL,
+    -- A column of its own, so that the index is left alone while a lot stays open.
+    is_open          INTEGER NOT NULL CHECK (is_open = (remaining > 0)),
     FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id),
     CHECK (earned = remaining + redeemed + expired + reversed)
 ) STRICT;
 CREATE INDEX lots_customer ON lots (customer_id);
-CREATE INDEX lots_open ON lots (customer_id, currency_id, expires_at, created_at, id) WHERE remaining > 0;
+CREATE INDEX lots_open ON lots (customer_id, currency_id, expires_at, created_at, id) WHERE is_open = 1;
 CREATE INDEX lots_document ON lots (document_id) WHERE document_id > 0;
 
 CREATE TABLE redemptions (
@@ -199,7 +201,9 @@ CREATE TABLE allocations (
     PRIMARY KEY (redemption_id, lot_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Only added to, and only read by the check: without an index, so that each addition touches the last page only.
 CREATE TABLE entries (
+    id          INTEGER PRIMARY KEY,
     customer_id INTEGER NOT NULL,
     currency_id INTEGER NOT NULL,
     number      INTEGER NOT NULL CHECK (number > 0),
@@ -208,6 +212,5 @@ CREATE TABLE entries (
     points      INTEGER NOT NULL CHECK (points <> 0),
     balance     INTEGER NOT NULL,
     source_id   INTEGER NOT NULL,
-    PRIMARY KEY (customer_id, currency_id, number),
     FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
