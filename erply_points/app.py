@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from erply_points.accounts.account import Clock
 from erply_points.accounts.pool import AccountPool
-from erply_points.bulk import validation
 from erply_points.bulk.dispatcher import Dispatcher
+from erply_points.bulk.validation import validator
 from erply_points.calls.registry import CALLS
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores
@@ -40,7 +40,8 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
                 await maintenance
             await accounts.close()
 
-    validation.compile_all(CALLS)
+    for call in CALLS:
+        validator(call)  # Compiled now, so that no request waits for it.
     erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
     return Starlette(
         routes=[*erply.routes(), Route("/health", _health)],

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -15,7 +16,7 @@ from erply_points.accounts import administration
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.settings import InvalidSetting, described
 from erply_points.app import create_app, stores_of
-from erply_points.server import Ready, Server, listen, serve
+from erply_points.server import Server, listen, serve
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores, StoreUnavailable
 
@@ -44,8 +45,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except (Invalid, InvalidSetting) as error:
         raise click.UsageError(str(error)) from None
-    except FileNotFoundError:
-        raise click.UsageError("There is no such account.") from None
     except (StoreUnavailable, OSError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -65,7 +64,7 @@ def serve_command(data: Path, host: str, port: int) -> None:
     async def ready(url: str, _: Server) -> None:
         click.echo(f"Serving {url}/api/ from {data.resolve()}")
 
-    _serve(settings, ready)
+    serve(create_app(settings), _listen(settings), ready)
 
 
 @main.command()
@@ -75,6 +74,7 @@ def serve_command(data: Path, host: str, port: int) -> None:
 def demo(data: Path, port: int, *, once: bool) -> None:
     """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
     settings = ServerSettings(data=data, port=port)
+    listener = _listen(settings)
     _run(demonstration.prepare(_stores(data)))
     failures: list[BaseException] = []
 
@@ -89,17 +89,16 @@ def demo(data: Path, port: int, *, once: bool) -> None:
 
         server.demonstration = asyncio.create_task(show())
 
-    _serve(settings, ready)
+    serve(create_app(settings), listener, ready)
     if failures:
         raise click.ClickException(f"the demonstration failed: {failures[0]!r}")
 
 
-def _serve(settings: ServerSettings, ready: Ready) -> None:
+def _listen(settings: ServerSettings) -> socket.socket:
     try:
-        listener = listen(settings.host, settings.port)
+        return listen(settings.host, settings.port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-    serve(create_app(settings), listener, ready)
 
 
 @main.group()
@@ -182,7 +181,9 @@ def check(data: Path, code: str | None) -> None:
     status 1 if anything is.
     """
     stores = _stores(data)
-    codes = [code] if code else _run(stores.codes())
+    codes = [code] if code else _run(administration.account_codes(stores))
+    if not codes:
+        raise click.UsageError(f"There are no accounts in {data}.")
     wrong = 0
     for each in codes:
         problems = _run(administration.check_account(stores, each))
@@ -191,7 +192,5 @@ def check(data: Path, code: str | None) -> None:
             click.echo(f"{each}: {problem}")
         if not problems:
             click.echo(f"{each}: sound")
-    if not codes:
-        click.echo(f"No accounts in {data}.")
     if wrong:
         sys.exit(1)

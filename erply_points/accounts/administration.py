@@ -9,7 +9,7 @@ from typing import Final
 from erply_points.accounts import settings as account_settings
 from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password
 from erply_points.accounts.pool import is_account_code
-from erply_points.store.protocol import Store, Stores
+from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
 from erply_points.store.rows import User, VatRate
 
 _USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
@@ -25,6 +25,16 @@ async def _closing(store: Store) -> AsyncIterator[None]:
         yield
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened(stores: Stores, code: str) -> AsyncIterator[Store]:
+    try:
+        store = await stores.open(checked_code(code))
+    except FileNotFoundError:
+        raise Invalid(f"There is no account {code}.") from None
+    async with _closing(store):
+        yield store
 
 
 def checked_code(code: str) -> str:
@@ -52,21 +62,19 @@ async def create_account(stores: Stores, code: str, settings: Mapping[str, str])
 
 
 async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
-    """Raises Invalid, InvalidSetting; FileNotFoundError if there is no such account."""
+    """Raises Invalid, InvalidSetting."""
     account_settings.parse(settings)
-    store = await stores.open(checked_code(code))
-    async with _closing(store):
+    async with _opened(stores, code) as store:
         await store.set_settings(settings)
 
 
 async def create_user(stores: Stores, code: str, username: str, password: str) -> int:
-    """Make a user with all rights; return the user's ID. Raises Invalid, FileNotFoundError."""
+    """Make a user with all rights; return the user's ID. Raises Invalid."""
     if not _USERNAME.fullmatch(username) or username != username.strip():
         raise Invalid("A user name has 1 to 255 characters, without blanks around it.")
     if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
         raise Invalid(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters.")
-    store = await stores.open(checked_code(code))
-    async with _closing(store):
+    async with _opened(stores, code) as store:
         transaction = await store.begin({"usernames": {username}}, write=True)
         work = transaction.work
         if work.usernames.get(username) is not None:
@@ -80,28 +88,41 @@ async def create_user(stores: Stores, code: str, username: str, password: str) -
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:
-    """What is wrong with an account's ledger, a sentence each. Raises Invalid, FileNotFoundError."""
-    store = await stores.open(checked_code(code))
-    async with _closing(store):
-        return await store.check()
+    """What is wrong with an account, a sentence each. Raises Invalid."""
+    try:
+        async with _opened(stores, code) as store:
+            return await store.check()
+    except StoreUnavailable as error:
+        return [f"it cannot be read: {error}"]
 
 
 async def list_accounts(stores: Stores) -> list[tuple[str, str]]:
-    """Code and name of every account."""
+    """Code and name of every account; in place of the name, why it cannot be read."""
     found = []
-    for code in await stores.codes():
-        store = await stores.open(code)
-        async with _closing(store):
-            transaction = await store.begin({}, write=False)
-            found.append((code, transaction.settings.get("name", "")))
-            await transaction.rollback()
+    for code in await account_codes(stores):
+        try:
+            async with _opened(stores, code) as store:
+                transaction = await store.begin({}, write=False)
+                name = transaction.settings.get("name", "")
+                await transaction.rollback()
+        except StoreUnavailable as error:
+            name = f"(cannot be read: {error})"
+        found.append((code, name))
     return found
+
+
+async def account_codes(stores: Stores) -> list[str]:
+    """The codes of all accounts; what else lies about in the same place is passed over."""
+    return [code for code in await stores.codes() if is_account_code(code)]
 
 
 async def replace_account(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
     """Make an account in place of an earlier one of the same name. Raises Invalid if another one has the code."""
     if code in await stores.codes():
         if dict(await list_accounts(stores))[code] != settings["name"]:
-            raise Invalid(f"There is an account {code} that is not a {settings['name']}.")
-        await stores.remove(code)
+            raise Invalid(f"There is an account {code} that is not the {settings['name']}.")
+        try:
+            await stores.remove(code)
+        except AccountInUse:
+            raise Invalid(f"Account {code} is in use by another process.") from None
     await create_account(stores, code, settings)

@@ -160,7 +160,7 @@ def _sub_request(given: dict[str, Any], common: Mapping[str, Any]) -> SubRequest
     name = given.pop("requestName", None)
     request_id = given.pop("requestID", None)
     if common:
-        given = {**common, **given}
+        given = {**common, **{key: value for key, value in given.items() if value is not None}}
     return SubRequest(
         name if isinstance(name, str) else "",
         None if isinstance(request_id, list | dict) else request_id,

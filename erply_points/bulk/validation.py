@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple
 import jsonschema_rs
 
 from erply_points import schemas
+from erply_points.calls.call import Params
 from erply_points.calls.refusals import ArrayGiven, InvalidFormat, InvalidValue, Refusal, RequiredMissing
+from erply_points.calls.registry import CALLS
 
 ABSENT: Final = object()
 """What a value becomes that means nothing was sent: JSON null, or empty text where no text belongs."""
@@ -115,8 +117,9 @@ _SENTENCES: Final[dict[str, tuple[type[Refusal], Callable[[schemas.Schema], str]
 class CallValidator:
     """Coercion and validation of one call's parameters."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, check: Callable[[Params], Iterable[Refusal]] = lambda _: ()) -> None:
         self.schema = schemas.call_request(call)
+        self._check = check
         base = self.schema["$id"]
         self._properties = {
             name: schemas.resolved(described, base) for name, described in self.schema.get("properties", {}).items()
@@ -172,23 +175,27 @@ class CallValidator:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""
         params = self.coerce(given)
         if self._compiled.is_valid(params):
-            return params
-        raise self.refusal(
-            params,
-            (
+            refusals = list(self._check(params))
+            if not refusals:
+                return params
+        else:
+            violations = [
                 Violation(_field_of(error.instance_path, error.message), str(error.schema_path[-1]))
                 for error in self._compiled.iter_errors(params)
-            ),
-        )
+            ]
+            refusals = [self.refusal(params, violations)]
+            doubted = {violation.field for violation in violations}
+            sound = {name: value for name, value in params.items() if name not in doubted}
+            refusals += [refusal for refusal in self._check(sound) if refusal.field not in doubted]
+        raise min(refusals, key=self._rank)
 
     def refusal(self, params: Mapping[str, Any], violations: Iterable[Violation]) -> Refusal:
         """Required comes before format, format before value; among equals the schema's order decides."""
-        refusals = [(self._rank(violation), self._refusal(params, violation)) for violation in violations]
-        return min(refusals, key=lambda ranked: ranked[0])[1]
+        return min((self._refusal(params, violation) for violation in violations), key=self._rank)
 
-    def _rank(self, violation: Violation) -> tuple[int, int, str]:
-        stage = 0 if violation.keyword == "required" else 1 if violation.keyword in _FORMAT_KEYWORDS else 2
-        return (stage, self._order.get(violation.field, len(self._order)), violation.field)
+    def _rank(self, refusal: Refusal) -> tuple[int, int, str]:
+        field = refusal.field or ""
+        return (_STAGES[type(refusal)], self._order.get(field, len(self._order)), field)
 
     def _refusal(self, params: Mapping[str, Any], violation: Violation) -> Refusal:
         field, keyword = violation
@@ -208,7 +215,8 @@ class CallValidator:
         )
 
 
-_FORMAT_KEYWORDS: Final = frozenset({"type", "pattern", "maxLength", "anyOf"})
+_STAGES: Final = {RequiredMissing: 0, InvalidFormat: 1, ArrayGiven: 1, InvalidValue: 2}
+"""The documented order: required, then format, then value."""
 _REQUIRED_NAME: Final = re.compile(r"[\"'](\w+)[\"'] is a required property")
 
 
@@ -225,12 +233,7 @@ def _compiled_registry() -> jsonschema_rs.Registry:
     return jsonschema_rs.Registry(list(schemas.all_schemas().items()))
 
 
-def compile_all(calls: Iterable[str]) -> None:
-    """Compile the validators now, so that no request waits for them."""
-    for call in calls:
-        validator(call)
-
-
 @cache
 def validator(call: str) -> CallValidator:
-    return CallValidator(call)
+    """The validator of a call, compiled once."""
+    return CallValidator(call, CALLS[call].check)

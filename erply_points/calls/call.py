@@ -3,12 +3,13 @@
 A new Erply call is one schema pair, one `Call` and its tests; `calls/registry.py` lists them all.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from erply_points.accounts.account import Account
 from erply_points.accounts.settings import AccountSettings
+from erply_points.calls.refusals import Refusal
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.rows import Session, User
@@ -52,6 +53,8 @@ class Call:
     run: Callable[[Context, Params], list[Record]]
     needs: Callable[[Params], Needs] = no_needs
     """The rows it will most likely read; what else it reads is loaded when it asks."""
+    check: Callable[[Params], Iterable[Refusal]] = lambda _params: ()
+    """What is wrong with the parameters alone that a schema cannot say: required, format or value."""
     writes: bool = False
     public: bool = False
     """Needs no session key."""
@@ -67,5 +70,6 @@ class ListingCall:
     listing: Callable[[Context, Params], Listing]
     records: Callable[[Context, Params, Page], list[Record]]
     refers_to: Callable[[Page], Needs] = lambda _page: {}
+    check: Callable[[Params], Iterable[Refusal]] = lambda _params: ()
     writes: bool = False
     public: bool = False

@@ -1,12 +1,13 @@
 """Customers. Facts: `protocol/erply-calls.md`, "saveCustomer" and "getCustomers"."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from erply_points.calls import fields
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import InvalidValue, NotUnique, RequiredMissing, UnknownID
+from erply_points.calls.refusals import InvalidValue, NotUnique, Refusal, RequiredMissing, UnknownID
 from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import Customer
 from erply_points.store.unit_of_work import Needs
@@ -29,12 +30,7 @@ def _save(context: Context, params: Params) -> list[Record]:
     before = work.customers.get(customer_id) if customer_id else None
     if customer_id and before is None:
         raise UnknownID("customerID", f"There is no customer {customer_id}.")
-    if before is not None and params.get("groupID") == 0:
-        raise InvalidValue("groupID", "groupID cannot be set to 0.")
-    fields.check_dates(params, ("birthday",))
     if before is None:
-        if not any(params.get(name, "").strip() for name in _NAMES):
-            raise RequiredMissing("firstName", "A customer needs a companyName, firstName, lastName or fullName.")
         before = Customer(0, "", "", "", "", "", "", "", "", "", 0, context.now, context.now, "{}")
     saved = _changed(context, params, before)
     if saved.card_number != before.card_number:
@@ -49,6 +45,15 @@ def _save(context: Context, params: Params) -> list[Record]:
     work.customers.put(saved.id, saved)
     work.card_numbers.put(saved.card_number, saved)
     return [{"customerID": saved.id, "alreadyExists": False}]
+
+
+def _check(params: Params) -> Iterator[Refusal]:
+    if not params.get("customerID"):
+        if not any(params.get(name, "").strip() for name in _NAMES):
+            yield RequiredMissing("firstName", "A customer needs a companyName, firstName, lastName or fullName.")
+    elif params.get("groupID") == 0:
+        yield InvalidValue("groupID", "groupID cannot be set to 0.")
+    yield from fields.impossible_dates(params, ("birthday",))
 
 
 def _holder(context: Context, customer: Customer) -> Customer | None:
@@ -188,6 +193,6 @@ def _records(context: Context, _: Params, page: Page) -> list[Record]:
 
 
 CALLS: Final = (
-    Call("saveCustomer", _save, needs=_needs, writes=True),
+    Call("saveCustomer", _save, needs=_needs, check=_check, writes=True),
     ListingCall("getCustomers", _listing, _records),
 )

@@ -4,7 +4,7 @@ Which parameters are stored is the schemas' to say (`x-use`): a field added ther
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -112,12 +112,12 @@ def is_date(text: str) -> bool:
     return True
 
 
-def check_dates(params: Params, names: Iterable[str]) -> None:
-    """Raise InvalidFormat for a date that the calendar lacks; empty and 0000-00-00 are no date."""
+def impossible_dates(params: Params, names: Iterable[str]) -> Iterator[InvalidFormat]:
+    """Refusals of dates that the calendar lacks; empty and 0000-00-00 are no date."""
     for name in names:
         text = params.get(name, "")
         if text not in {"", "0000-00-00"} and not is_date(text):
-            raise InvalidFormat(name, f"{name} must be a day of the calendar, YYYY-MM-DD.")
+            yield InvalidFormat(name, f"{name} must be a day of the calendar, YYYY-MM-DD.")
 
 
 def id_list(text: str) -> list[int]:

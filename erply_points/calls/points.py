@@ -1,12 +1,13 @@
 """Reward points: subtract, add, balance and the two histories. Facts: `protocol/erply-calls.md`, "Points"."""
 
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.fields import id_list
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import EarnsNoPoints, InvalidValue, UnknownID
+from erply_points.calls.refusals import EarnsNoPoints, InvalidValue, Refusal, UnknownID
 from erply_points.ledger.accrual import expiry_after
 from erply_points.ledger.amounts import NEVER, UnixSeconds, from_points, to_points
 from erply_points.ledger.records import Lot, Redemption
@@ -92,6 +93,7 @@ def add_lot(
     point_of_sale_id: int = 0,
     employee_id: int = 0,
     description: str = "",
+    source: str = "manual",
 ) -> Lot:
     """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting."""
     settings = context.settings
@@ -111,6 +113,7 @@ def add_lot(
         point_of_sale_id=point_of_sale_id,
         employee_id=employee_id,
         description=description,
+        source=source,
     )
     context.work.post(earn(wallet_of(context, customer_id), lot, context.now))
     return lot
@@ -121,8 +124,6 @@ def add(context: Context, params: Params) -> list[Record]:
     document_id = _document_of(context, params)
     created_at = params.get("createdUnixTime") or context.now
     expires_at = params.get("expiryUnixTime", 0)
-    if expires_at and expires_at <= created_at:
-        raise InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
     if customer.reward_points_disabled:
         raise EarnsNoPoints(None, f"Customer {customer.id} does not collect points.")
     lot = add_lot(
@@ -147,6 +148,12 @@ def add(context: Context, params: Params) -> list[Record]:
     ]
 
 
+def _check_add(params: Params) -> Iterator[Refusal]:
+    expires_at = params.get("expiryUnixTime", 0)
+    if expires_at and expires_at <= params.get("createdUnixTime", 0):
+        yield InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
+
+
 def balance(context: Context, params: Params) -> list[Record]:
     customer_id = customer_of(context, params["customerID"]).id
     return [{"points": to_points(wallet_of(context, customer_id).balance_at(context.now))}]
@@ -167,7 +174,7 @@ _ORDERS: Final = {"transactionID": "id", "createdUnixTime": "created_at"}
 
 def _history(of: Literal["earnings", "redemptions"], params: Params) -> Listing:
     asked = conditions(params, _FILTERS)
-    if "customerIDs" in params:
+    if params.get("customerIDs"):
         asked.append(Condition(("customer_id",), "in", id_list(params["customerIDs"])))
     ordered = order(params, _ORDERS, "transactionID")
     return Listing(of, tuple(asked), order=ordered, **page(params, size_default=None))
@@ -234,7 +241,7 @@ def _used_records(_: Context, __: Params, page: Page) -> list[Record]:
 
 CALLS: Final = (
     Call("subtractCustomerRewardPoints", subtract, needs=_needs, writes=True),
-    Call("addCustomerRewardPoints", add, needs=_needs, writes=True),
+    Call("addCustomerRewardPoints", add, needs=_needs, check=_check_add, writes=True),
     Call("getCustomerRewardPoints", balance, needs=_needs),
     ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records),
     ListingCall("getUsedRewardPointRecords", _used_listing, _used_records),

@@ -4,7 +4,7 @@ Facts: `protocol/erply-calls.md`, "Sales documents". Which fields are only store
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -17,6 +17,7 @@ from erply_points.calls.refusals import (
     DuplicateUUID,
     Inconsistent,
     InvalidValue,
+    Refusal,
     RequiredMissing,
     SourcesDiffer,
     TypeFixed,
@@ -25,7 +26,7 @@ from erply_points.calls.refusals import (
 )
 from erply_points.ledger.accrual import points_for_sale
 from erply_points.ledger.amounts import NEVER, UnixSeconds
-from erply_points.store.rows import Document, DocumentRow, DocumentUUID
+from erply_points.store.rows import Document, DocumentRow, DocumentUUID, VatRate
 from erply_points.store.unit_of_work import Needs
 
 UUID_REMEMBERED_SECONDS: Final = 86_400
@@ -67,7 +68,6 @@ def _needs(params: Params) -> Needs:
 
 
 def save(context: Context, params: Params) -> list[Record]:
-    fields.check_dates(params, _DATES)
     document_id = params.get("id", 0)
     if not document_id:
         document, rows = _new(context, params)
@@ -249,11 +249,18 @@ def _rows(
     """The rows that the caller sends, none if there are none. Raises what is wrong with a row."""
     given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
     rules = _promotion_rules(params)
-    if len(given) > ROWS_MAX:
-        raise InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
+    rates = {number: _vat_rate(context, number, values) for number, values in given.items()}
     by_position = {row.position: row for row in before}
     return tuple(
-        _row(context, document, position, number, values | rules.get(number, {}), by_position.get(position))
+        _row(
+            context,
+            document,
+            position,
+            number,
+            values | rules.get(number, {}),
+            rates[number],
+            by_position.get(position),
+        )
         for position, (number, values) in enumerate(given.items(), start=1)
     )
 
@@ -267,25 +274,42 @@ def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
     return rules
 
 
+def _check(params: Params) -> Iterator[Refusal]:
+    yield from fields.impossible_dates(params, _DATES)
+    given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+    if len(given) > ROWS_MAX:
+        yield InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
+    for number, values in given.items():
+        amount = values.get("amount", values.get("amountOfPackages") if values.get("packageID") else None)
+        if amount is None:
+            yield RequiredMissing(f"amount{number}", f"amount{number} is required.")
+        elif not money.decimal(amount):
+            yield InvalidValue(f"amount{number}", f"amount{number} must not be zero.")
+
+
+def _vat_rate(context: Context, number: int, values: dict[str, Any]) -> VatRate | None:
+    vat_rate_id = values.get("vatrateID") or context.settings.default_vat_rate
+    found = context.work.vat_rates.get(vat_rate_id) if vat_rate_id else None
+    if vat_rate_id and found is None:
+        raise UnknownID(f"vatrateID{number}", f"There is no VAT rate {vat_rate_id}.")
+    return found
+
+
 def _row(
-    context: Context, document: Document, position: int, number: int, values: dict[str, Any], before: DocumentRow | None
+    context: Context,
+    document: Document,
+    position: int,
+    number: int,
+    values: dict[str, Any],
+    rate: VatRate | None,
+    before: DocumentRow | None,
 ) -> DocumentRow:
     if values.get("productID") and values.get("serviceID"):
         raise Inconsistent(f"productID{number}", f"Row {number} has both productID{number} and serviceID{number}.")
     if values.get("sourceWaybillID") and document.type not in {"CREDITINVOICE", "INVOICE"}:
         raise Inconsistent(f"sourceWaybillID{number}", "Only invoices and credit invoices have source waybills.")
-    if "amount" not in values and not (values.get("packageID") and "amountOfPackages" in values):
-        raise RequiredMissing(f"amount{number}", f"amount{number} is required.")
     amount = money.decimal(values.get("amount", values.get("amountOfPackages")))
-    if not amount:
-        raise InvalidValue(f"amount{number}", f"amount{number} must not be zero.")
-    vat_rate_id = values.get("vatrateID") or context.settings.default_vat_rate
-    vat_rate = Decimal(0)
-    if vat_rate_id:
-        found = context.work.vat_rates.get(vat_rate_id)
-        if found is None:
-            raise UnknownID(f"vatrateID{number}", f"There is no VAT rate {vat_rate_id}.")
-        vat_rate = Decimal(found.rate)
+    vat_rate = Decimal(rate.rate) if rate else Decimal(0)
     line = money.LinePrice(
         amount, money.decimal(values.get("price", 0)), money.decimal(values.get("discount", 0)), vat_rate
     )
@@ -301,7 +325,7 @@ def _row(
         stable_id=values.get("stableRowID") or (before.stable_id if before else row_id),
         product_id=values.get("productID", 0),
         service_id=values.get("serviceID", 0),
-        vat_rate_id=vat_rate_id,
+        vat_rate_id=rate.id if rate else 0,
         vat_rate=str(vat_rate),
         amount=money.decimal_text(str(amount)),
         price=money.decimal_text(values.get("price", 0)),
@@ -377,6 +401,7 @@ def _accrue(context: Context, document: Document, rows: Iterable[DocumentRow]) -
             customer_id,
             points,
             _moment(context, document),
+            source="sale",
             document_id=document.id,
             point_of_sale_id=document.point_of_sale_id,
             employee_id=document.employee_id,
@@ -422,4 +447,4 @@ def _saved_record(document: Document, rows: Iterable[DocumentRow]) -> Record:
     }
 
 
-CALLS: Final = (Call("saveSalesDocument", save, needs=_needs, writes=True),)
+CALLS: Final = (Call("saveSalesDocument", save, needs=_needs, check=_check, writes=True),)

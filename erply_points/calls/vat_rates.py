@@ -1,5 +1,6 @@
 """VAT rates. Facts: `protocol/erply-calls.md`, "getVatRates" and "saveVatRate"."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -8,7 +9,7 @@ from erply_points.calls.call import Call, Context, ListingCall, Params, Record
 from erply_points.calls.money import decimal_text
 from erply_points.calls.paging import order, page
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import Inconsistent, InvalidValue, RequiredMissing, UnknownID
+from erply_points.calls.refusals import Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
 from erply_points.store.listing import Condition, Listing, Page
 from erply_points.store.rows import VatRate
 from erply_points.store.unit_of_work import Needs
@@ -27,10 +28,8 @@ def _save(context: Context, params: Params) -> list[Record]:
     before = work.vat_rates.get(vat_rate_id) if vat_rate_id else None
     if vat_rate_id and before is None:
         raise UnknownID("vatRateID", f"There is no VAT rate {vat_rate_id}.")
-    reverse = _reverse(params, new=before is None)
+    reverse = _is_reverse(params, new=before is None)
     if before is None:
-        if "rate" not in params and not reverse:
-            raise RequiredMissing("rate", "rate is required for a new VAT rate.")
         before = VatRate(
             work.new_id("vat_rates"),
             name="",
@@ -55,11 +54,17 @@ def _save(context: Context, params: Params) -> list[Record]:
     return [{"vatRateID": saved.id}]
 
 
-def _reverse(params: Params, *, new: bool) -> bool:
-    """Whether a reverse rate is asked for: `isReverseVat` and `reverseRate` come together, on a new rate only."""
+def _check(params: Params) -> Iterator[Refusal]:
     is_reverse = bool(params.get("isReverseVat", 0))
+    if not params.get("vatRateID") and "rate" not in params and not is_reverse:
+        yield RequiredMissing("rate", "rate is required for a new VAT rate.")
     if is_reverse != ("reverseRate" in params):
-        raise InvalidValue("reverseRate", "isReverseVat and reverseRate must be given together.")
+        yield InvalidValue("reverseRate", "isReverseVat and reverseRate must be given together.")
+
+
+def _is_reverse(params: Params, *, new: bool) -> bool:
+    """Whether a reverse rate is asked for, which only a new rate can be."""
+    is_reverse = bool(params.get("isReverseVat", 0))
     if is_reverse and not new:
         raise Inconsistent("isReverseVat", "A VAT rate cannot become a reverse rate.")
     if is_reverse and "rate" in params:
@@ -99,6 +104,6 @@ def _records(_: Context, __: Params, page: Page) -> list[Record]:
 
 
 CALLS: Final = (
-    Call("saveVatRate", _save, needs=_needs, writes=True),
+    Call("saveVatRate", _save, needs=_needs, check=_check, writes=True),
     ListingCall("getVatRates", _listing, _records),
 )

@@ -5,7 +5,7 @@ Conservation, the ledger's promise, in these words: in every lot
     earned = remaining + redeemed + expired + reversed
 
 and in every wallet  balance = sum of its lots' remaining - shortfall,  where the shortfall is what its
-redemptions took beyond its lots (the sum of their `unpaid`).
+redemptions and reversals took beyond its lots (the sum of their `unpaid`).
 """
 
 from enum import StrEnum
@@ -36,10 +36,15 @@ class Lot(NamedTuple):
     point_of_sale_id: int
     employee_id: int
     description: str
+    source: str = "manual"
+    """`sale` for what a sales document earned by itself, `manual` for what was added by hand."""
 
 
 class Redemption(NamedTuple):
-    """Points spent together. `unpaid` is the part that no lot has paid yet: the balance went below zero."""
+    """Points spent together. `unpaid` is the part that no lot has paid yet: the balance went below zero.
+
+    points = unpaid + returned + what its allocations add up to.
+    """
 
     id: int
     customer_id: int
@@ -54,13 +59,39 @@ class Redemption(NamedTuple):
     employee_id: int
     issued_coupon_id: int
     description: str
+    returned: Millipoints = 0
+    """Given back since: the sale it was spent on was returned."""
+
+
+class Reversal(NamedTuple):
+    """Earned points taken back, because what earned them was returned or deleted.
+
+    points = unpaid + forgiven + from_expired + what its allocations add up to. The lot itself pays first; points
+    of it that had expired count as taken back; what was spent is taken from the other lots, then owed (`unpaid`) or,
+    where the account says so, `forgiven`.
+    """
+
+    id: int
+    customer_id: int
+    currency_id: int
+    lot_id: int
+    points: Millipoints
+    unpaid: Millipoints
+    forgiven: Millipoints
+    from_expired: Millipoints
+    created_at: UnixSeconds
+    document_id: int
 
 
 class Allocation(NamedTuple):
-    """Which lot pays how much of which redemption."""
+    """That a lot pays for a redemption or a reversal; below zero, that it no longer does.
 
-    redemption_id: int
+    Only ever added: what a lot pays for a transaction is the sum. `number` is that of the wallet's last entry.
+    """
+
+    transaction_id: int
     lot_id: int
+    number: int
     points: Millipoints
 
 
@@ -68,13 +99,16 @@ class EntryKind(StrEnum):
     EARN = "earn"
     REDEEM = "redeem"
     EXPIRE = "expire"
+    REVERSE = "reverse"
+    RETURN = "return"
+    CORRECT = "correct"
 
 
 class Entry(NamedTuple):
     """One change of a wallet's balance. Entries are only ever added.
 
     They are numbered 1, 2, 3 ... within the wallet and `at` never decreases, so the last entry up to a
-    moment holds the balance of that moment. `source_id` is the lot, or for a redemption the redemption.
+    moment holds the balance of that moment. `source_id` is the lot, redemption or reversal that it is about.
     """
 
     customer_id: int

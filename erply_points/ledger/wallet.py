@@ -6,15 +6,17 @@ the wallet: lots past their expiry are expired, and lots that have become availa
 
 A wallet may hold only the first of its open lots (`complete` is false): a customer with a million of them costs no
 more than one with ten. An operation that needs more raises `LotsNotLoaded`, before any decision.
+
+Earning and redeeming are here; taking back and giving back are in `returns`.
 """
 
 from bisect import insort
 from dataclasses import dataclass, field
 
-from erply_points.ledger.allocation import Payment, allocate, redemption_order
+from erply_points.ledger.allocation import allocate, redemption_order
 from erply_points.ledger.amounts import BALANCE_MAX, NEVER, Millipoints, UnixSeconds
 from erply_points.ledger.errors import BalanceTooLarge, LotsNotLoaded, NotEnoughPoints
-from erply_points.ledger.records import Allocation, Entry, EntryKind, Lot, Redemption, Totals
+from erply_points.ledger.records import Allocation, Entry, EntryKind, Lot, Redemption, Reversal, Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,8 @@ class Wallet:
     totals: Totals
     lots: tuple[Lot, ...] = ()
     """The open lots, in redemption order; only the first of them unless `complete`."""
-    debts: tuple[Redemption, ...] = ()
-    """The redemptions not wholly paid, oldest first: all of them."""
+    debts: tuple[Redemption | Reversal, ...] = ()
+    """The redemptions and reversals not wholly paid, oldest first: all of them."""
     complete: bool = True
 
     @classmethod
@@ -32,6 +34,8 @@ class Wallet:
 
     def balance_at(self, at: UnixSeconds) -> Millipoints:
         """Open lots, pending ones included, less the shortfall. Raises LotsNotLoaded."""
+        if self.debts:
+            return settle(self, at).wallet.totals.balance
         balance = self.totals.balance
         for lot in self.lots:
             if lot.expires_at > at:
@@ -49,6 +53,7 @@ class Posting:
     wallet: Wallet
     lots: dict[int, Lot] = field(default_factory=dict)
     redemptions: dict[int, Redemption] = field(default_factory=dict)
+    reversals: dict[int, Reversal] = field(default_factory=dict)
     allocations: list[Allocation] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
@@ -59,16 +64,19 @@ def earn(wallet: Wallet, lot: Lot, at: UnixSeconds) -> Posting:
     A lot that has already expired is recorded as earned and expired: a history may be carried over.
     """
     assert lot.earned == lot.remaining > 0
-    posting = _settled(wallet, at)
-    if posting.wallet.totals.balance + lot.earned > BALANCE_MAX:
+    draft = Draft(wallet, at)
+    if draft.balance + lot.earned > BALANCE_MAX:
         raise BalanceTooLarge(BALANCE_MAX)
-    totals = posting.wallet.totals
-    _record(posting, EntryKind.EARN, lot.earned, lot.id, at, totals._replace(earned=totals.earned + lot.earned))
-    posting.lots[lot.id] = lot
-    posting.wallet = _with_lot(posting.wallet, lot)
-    if lot.expires_at <= at or posting.wallet.totals.shortfall:
-        _settle(posting, at)
-    return posting
+    draft.earned += lot.earned
+    draft.record(EntryKind.EARN, lot.earned, lot.id)
+    draft.put(lot)
+    draft.settle()
+    return draft.posting()
+
+
+def settle(wallet: Wallet, at: UnixSeconds) -> Posting:
+    """Only write down what time has done: expiries, and shortfalls repaid by lots that became available."""
+    return Draft(wallet, at).posting()
 
 
 def redeem(wallet: Wallet, redemption: Redemption, at: UnixSeconds, *, below_zero: bool) -> Posting:
@@ -77,116 +85,220 @@ def redeem(wallet: Wallet, redemption: Redemption, at: UnixSeconds, *, below_zer
     Raises NotEnoughPoints unless the balance may go `below_zero`; then what no lot pays is the
     redemption's `unpaid`, and the next earnings repay it.
     """
-    posting = _settled(wallet, at)
-    wallet = posting.wallet
-    totals = wallet.totals
+    draft = Draft(wallet, at)
+    points = redemption.points
     # The balance counts pending lots too, so it bounds what can be spent from above without a further look.
-    if redemption.points > totals.balance and not below_zero:
-        spendable = sum(lot.remaining for lot in wallet.lots if lot.available_at <= at)
-        raise NotEnoughPoints(asked=redemption.points, spendable=spendable)
-    if totals.balance - redemption.points < -BALANCE_MAX:
+    if points > draft.balance and not below_zero:
+        raise NotEnoughPoints(asked=points, spendable=draft.spendable())
+    if draft.balance - points < -BALANCE_MAX:
         raise BalanceTooLarge(BALANCE_MAX)
-    payments, unpaid = allocate(wallet.lots, redemption.points, at)
-    if unpaid and not wallet.complete:
-        raise LotsNotLoaded(totals.customer_id, totals.currency_id)
+    draft.redeemed += points
+    draft.record(EntryKind.REDEEM, -points, redemption.id)
+    unpaid = draft.pay(redemption, points)
     if unpaid and not below_zero:
-        raise NotEnoughPoints(asked=redemption.points, spendable=redemption.points - unpaid)
-    _record(
-        posting,
-        EntryKind.REDEEM,
-        -redemption.points,
-        redemption.id,
-        at,
-        totals._replace(redeemed=totals.redeemed + redemption.points, shortfall=totals.shortfall + unpaid),
-    )
-    if unpaid:
-        redemption = redemption._replace(unpaid=unpaid)
-        posting.wallet = Wallet(
-            posting.wallet.totals, posting.wallet.lots, (*posting.wallet.debts, redemption), posting.wallet.complete
+        raise NotEnoughPoints(asked=points, spendable=points - unpaid)
+    draft.owe(redemption, unpaid)
+    return draft.posting()
+
+
+class Draft:
+    """A wallet while an operation changes it: settled at the start, made into a `Posting` at the end.
+
+    An operation adjusts the sums, says so with `record`, and moves lots with `put` and `pay`. A draft that is given
+    up has changed nothing.
+    """
+
+    __slots__ = (
+        "_allocations",
+        "_changed",
+        "_complete",
+        "_currency_id",
+        "_customer_id",
+        "_debts",
+        "_entries",
+        "_last_at",
+        "_lots",
+        "_new_entries",
+        "_redemptions",
+        "_reversals",
+        "at",
+        "balance",
+        "earned",
+        "expired",
+        "redeemed",
+        "reversed",
+        "shortfall",
+    )  # fmt: skip
+
+    def __init__(self, wallet: Wallet, at: UnixSeconds) -> None:
+        self.at = at
+        (
+            self._customer_id,
+            self._currency_id,
+            self.balance,
+            self.shortfall,
+            self.earned,
+            self.redeemed,
+            self.expired,
+            self.reversed,
+            self._entries,
+            self._last_at,
+        ) = wallet.totals
+        self._lots = list(wallet.lots)
+        self._debts = list(wallet.debts)
+        self._complete = wallet.complete
+        self._changed: dict[int, Lot] = {}
+        self._redemptions: dict[int, Redemption] = {}
+        self._reversals: dict[int, Reversal] = {}
+        self._allocations: list[Allocation] = []
+        self._new_entries: list[Entry] = []
+        self.settle()
+
+    def settle(self) -> None:
+        """Expire what is past its expiry, and let what is available repay the shortfall. Raises LotsNotLoaded.
+
+        What happened since the last look is taken in the order it happened: points that became available repaid
+        the shortfall then, even if they would have expired since.
+        """
+        if self._debts:
+            if not self._complete:
+                raise LotsNotLoaded(self._customer_id, self._currency_id)
+            since = self._last_at
+            for moment in sorted({lot.available_at for lot in self._lots if since < lot.available_at < self.at}):
+                self._expire(moment)
+                self._repay(moment)
+        self._expire(self.at)
+        self._repay(self.at)
+
+    def _expire(self, moment: UnixSeconds) -> None:
+        lots = self._lots
+        while lots and lots[0].expires_at <= moment:
+            lot = lots.pop(0)
+            self._changed[lot.id] = lot._replace(remaining=0, expired=lot.expired + lot.remaining)
+            self.expired += lot.remaining
+            # Written down as of the moment it happened, however much later we notice.
+            self.record(EntryKind.EXPIRE, -lot.remaining, lot.id, at=lot.expires_at)
+        if not lots and not self._complete:
+            raise LotsNotLoaded(self._customer_id, self._currency_id)
+
+    def _repay(self, moment: UnixSeconds) -> None:
+        while self._debts:
+            debt = self._debts[0]
+            unpaid = self._pay(debt, debt.unpaid, moment)
+            if unpaid != debt.unpaid:
+                self.shortfall -= debt.unpaid - unpaid
+                debt = debt._replace(unpaid=unpaid)
+                self.keep(debt)
+            if unpaid:
+                self._debts[0] = debt
+                break
+            self._debts.pop(0)
+
+    def record(self, kind: EntryKind, points: Millipoints, source_id: int, *, at: UnixSeconds = NEVER) -> None:
+        """Add an entry and move the balance by `points`. A clock that steps back does not reorder the history."""
+        self._last_at = max(self._last_at, min(at, self.at))
+        self.balance += points
+        self._entries += 1
+        self._new_entries.append(
+            Entry(
+                self._customer_id,
+                self._currency_id,
+                self._entries,
+                self._last_at,
+                kind.value,
+                points,
+                self.balance,
+                source_id,
+            )
         )
-    posting.redemptions[redemption.id] = redemption
-    _pay(posting, redemption.id, payments)
-    return posting
 
+    def spendable(self) -> Millipoints:
+        """What the lots that were read could pay now. Raises LotsNotLoaded."""
+        if not self._complete:
+            raise LotsNotLoaded(self._customer_id, self._currency_id)
+        return sum(lot.remaining for lot in self._lots if lot.available_at <= self.at)
 
-def _settled(wallet: Wallet, at: UnixSeconds) -> Posting:
-    posting = Posting(wallet)
-    first_expiry = wallet.lots[0].expires_at if wallet.lots else (NEVER if wallet.complete else at)
-    if wallet.totals.shortfall or first_expiry <= at:
-        _settle(posting, at)
-    return posting
+    def pay(self, debit: Redemption | Reversal, points: Millipoints) -> Millipoints:
+        """Let the lots pay; return what none of them could. Raises LotsNotLoaded."""
+        return self._pay(debit, points, self.at)
 
+    def _pay(self, debit: Redemption | Reversal, points: Millipoints, moment: UnixSeconds) -> Millipoints:
+        payments, unpaid = allocate(self._lots, points, moment)
+        if unpaid and not self._complete:
+            raise LotsNotLoaded(self._customer_id, self._currency_id)
+        drained = False
+        for lot, paid in payments:
+            if isinstance(debit, Reversal):
+                after = lot._replace(remaining=lot.remaining - paid, reversed=lot.reversed + paid)
+            else:
+                after = lot._replace(remaining=lot.remaining - paid, redeemed=lot.redeemed + paid)
+            self._changed[lot.id] = after
+            self._lots[self._lots.index(lot)] = after
+            drained = drained or not after.remaining
+            self.allocate(debit.id, lot.id, paid)
+        if drained:
+            self._lots = [lot for lot in self._lots if lot.remaining]
+        return unpaid
 
-def _settle(posting: Posting, at: UnixSeconds) -> None:
-    wallet = posting.wallet
-    open_lots = list(wallet.lots)
-    totals = wallet.totals
-    while open_lots and open_lots[0].expires_at <= at:
-        lot = open_lots.pop(0)
-        posting.lots[lot.id] = lot._replace(remaining=0, expired=lot.expired + lot.remaining)
-        # Written down as of the moment it happened, however much later we notice.
-        _record(
-            posting,
-            EntryKind.EXPIRE,
-            -lot.remaining,
-            lot.id,
-            lot.expires_at,
-            totals._replace(expired=totals.expired + lot.remaining),
-        )
-        totals = posting.wallet.totals
-    if not open_lots and not wallet.complete:
-        raise LotsNotLoaded(totals.customer_id, totals.currency_id)
-    posting.wallet = Wallet(totals, tuple(open_lots), wallet.debts, wallet.complete)
-    while posting.wallet.debts:
-        debt = posting.wallet.debts[0]
-        payments, unpaid = allocate(posting.wallet.lots, debt.unpaid, at)
-        if unpaid and not wallet.complete:
-            raise LotsNotLoaded(totals.customer_id, totals.currency_id)
-        if not payments:
-            break
-        repaid = debt._replace(unpaid=unpaid)
-        posting.redemptions[debt.id] = repaid
-        totals = posting.wallet.totals
-        totals = totals._replace(shortfall=totals.shortfall - debt.unpaid + unpaid)
-        rest = posting.wallet.debts[1:]
-        posting.wallet = Wallet(
-            totals, posting.wallet.lots, (repaid, *rest) if unpaid else rest, posting.wallet.complete
-        )
-        _pay(posting, debt.id, payments)
+    def allocate(self, transaction_id: int, lot_id: int, points: Millipoints) -> None:
+        """Write down that a lot pays for a transaction; below zero, that it no longer does."""
+        self._allocations.append(Allocation(transaction_id, lot_id, self._entries, points))
+
+    def lacking(self, points: Millipoints) -> Millipoints:
+        """How much of `points` no lot could pay now. Raises LotsNotLoaded."""
+        _, unpaid = allocate(self._lots, points, self.at) if points else ([], 0)
+        if unpaid and not self._complete:
+            raise LotsNotLoaded(self._customer_id, self._currency_id)
+        return unpaid
+
+    def owe(self, debit: Redemption | Reversal, unpaid: Millipoints) -> None:
+        """Keep the debit; `unpaid` more points of it, or less, are owed: no lot has paid them."""
         if unpaid:
-            break
+            debit = debit._replace(unpaid=debit.unpaid + unpaid)
+            self.shortfall += unpaid
+            self._debts = [each for each in self._debts if each.id != debit.id]
+            if debit.unpaid:
+                insort(self._debts, debit, key=lambda each: each.id)
+        self.keep(debit)
 
+    def keep(self, debit: Redemption | Reversal) -> None:
+        if isinstance(debit, Reversal):
+            self._reversals[debit.id] = debit
+        else:
+            self._redemptions[debit.id] = debit
 
-def _pay(posting: Posting, redemption_id: int, payments: list[Payment]) -> None:
-    """Write the payments into the lots; a drained lot is no longer open."""
-    if not payments:
-        return
-    wallet = posting.wallet
-    changed = {}
-    for lot, points in payments:
-        changed[lot.id] = lot._replace(remaining=lot.remaining - points, redeemed=lot.redeemed + points)
-        posting.allocations.append(Allocation(redemption_id, lot.id, points))
-    posting.lots.update(changed)
-    lots = tuple(kept for lot in wallet.lots if (kept := changed.get(lot.id, lot)).remaining)
-    posting.wallet = Wallet(wallet.totals, lots, wallet.debts, wallet.complete)
+    def current(self, lot: Lot) -> Lot:
+        """The lot as it is in this draft."""
+        return self._changed.get(lot.id, lot)
 
+    def put(self, lot: Lot) -> None:
+        """Take a lot in, or change it: open lots stand in redemption order."""
+        self._changed[lot.id] = lot
+        self._lots = [each for each in self._lots if each.id != lot.id]
+        # What stands behind lots that were not read will be found in its place by whoever reads on.
+        if lot.remaining and (
+            self._complete or (self._lots and redemption_order(lot) < redemption_order(self._lots[-1]))
+        ):
+            insort(self._lots, lot, key=redemption_order)
 
-def _record(
-    posting: Posting, kind: EntryKind, points: Millipoints, source_id: int, at: UnixSeconds, totals: Totals
-) -> None:
-    """Add an entry; `totals` already holds the operation's sums, balance and numbering are ours."""
-    at = max(at, totals.last_at)  # A clock that steps back does not reorder the history.
-    totals = totals._replace(balance=totals.balance + points, entries=totals.entries + 1, last_at=at)
-    posting.entries.append(
-        Entry(totals.customer_id, totals.currency_id, totals.entries, at, kind.value, points, totals.balance, source_id)
-    )
-    posting.wallet = Wallet(totals, posting.wallet.lots, posting.wallet.debts, posting.wallet.complete)
-
-
-def _with_lot(wallet: Wallet, lot: Lot) -> Wallet:
-    lots = list(wallet.lots)
-    if wallet.complete or (lots and redemption_order(lot) < redemption_order(lots[-1])):
-        insort(lots, lot, key=redemption_order)
-        return Wallet(wallet.totals, tuple(lots), wallet.debts, wallet.complete)
-    # It stands behind lots that were not read: whoever reads on will find it in its place.
-    return wallet
+    def posting(self) -> Posting:
+        totals = Totals(
+            self._customer_id,
+            self._currency_id,
+            self.balance,
+            self.shortfall,
+            self.earned,
+            self.redeemed,
+            self.expired,
+            self.reversed,
+            self._entries,
+            self._last_at,
+        )
+        return Posting(
+            Wallet(totals, tuple(self._lots), tuple(self._debts), self._complete),
+            self._changed,
+            self._redemptions,
+            self._reversals,
+            self._allocations,
+            self._new_entries,
+        )

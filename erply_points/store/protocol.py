@@ -17,6 +17,14 @@ class StoreUnavailable(Exception):
     """The database cannot be reached, read or written just now: full disk, I/O error, lock held too long."""
 
 
+class DatabaseTooNew(StoreUnavailable):
+    """A newer version of the program has changed this account; an older one must not touch it."""
+
+
+class AccountInUse(Exception):
+    """Another process has the account open."""
+
+
 class Transaction(Protocol):
     @property
     def work(self) -> UnitOfWork: ...
@@ -75,5 +83,5 @@ class Stores(Protocol):
     async def codes(self) -> list[str]: ...
 
     async def remove(self, code: str) -> None:
-        """Delete an account that nobody has open."""
+        """Delete an account. Raises AccountInUse if any process has it open."""
         ...

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
-from erply_points.ledger.records import Allocation, Entry, Lot, Redemption
+from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal
 from erply_points.ledger.wallet import Posting, Wallet
 from erply_points.store.rows import (
     Customer,
@@ -133,7 +133,8 @@ class UnitOfWork:
         self.wallets: Table[WalletKey, Wallet] = Table("wallets", log)
         self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
-        self.allocations: Table[tuple[int, int], Allocation] = Table("allocations", log)
+        self.reversals: Table[int, Reversal] = Table("reversals", log)
+        self.allocations: Table[tuple[int, int, int], Allocation] = Table("allocations", log)
         self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
         self.tables: dict[str, Table[Any, Any]] = {
             table.name: table for table in vars(self).values() if isinstance(table, Table)
@@ -154,8 +155,10 @@ class UnitOfWork:
             self.lots.put(lot.id, lot)
         for redemption in posting.redemptions.values():
             self.redemptions.put(redemption.id, redemption)
+        for reversal in posting.reversals.values():
+            self.reversals.put(reversal.id, reversal)
         for allocation in posting.allocations:
-            self.allocations.put((allocation.redemption_id, allocation.lot_id), allocation)
+            self.allocations.put(allocation[:3], allocation)
         for entry in posting.entries:
             self.entries.put((entry.customer_id, entry.currency_id, entry.number), entry)
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from erply_points.bulk.envelope import RepeatedKeys, parse_json
 
 BODY_SECONDS_MAX: Final = 30.0
+DRAINED_MAX: Final = 64_000_000
 FIELDS_MAX: Final = 20_000
 
 
@@ -50,20 +51,23 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
 
 
 async def _body(request: Request, size_max: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > size_max:
-        raise BodyTooLarge
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > size_max:
+                if size <= size_max:
+                    chunks.append(chunk)
+                elif size > DRAINED_MAX:
                     raise BodyTooLarge
-                chunks.append(chunk)
+                else:
+                    # Read on and keep nothing: a client that is still sending would not see an answer.
+                    chunks.clear()
     except TimeoutError:
         raise BodyTooSlow from None
+    if size > size_max:
+        raise BodyTooLarge
     return b"".join(chunks)
 
 

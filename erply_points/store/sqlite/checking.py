@@ -3,27 +3,54 @@
 import sqlite3
 from typing import Final
 
+
+def _sum(column: str, table: str) -> str:
+    """What a column adds up to over the rows of a wallet `w`."""
+    return (
+        f"(SELECT coalesce(sum({column}), 0) FROM {table} AS r"
+        " WHERE (r.customer_id, r.currency_id) = (w.customer_id, w.currency_id))"
+    )
+
+
 _PROMISES: Final[tuple[tuple[str, str], ...]] = (
     (
         "lot {}: earned is not remaining + redeemed + expired + reversed",
         "SELECT id FROM lots WHERE earned <> remaining + redeemed + expired + reversed",
     ),
     (
-        "lot {}: redeemed is not what its allocations add up to",
-        "SELECT id FROM lots LEFT JOIN"
-        " (SELECT lot_id, sum(points) AS points FROM allocations GROUP BY lot_id) AS paid ON paid.lot_id = lots.id"
-        " WHERE lots.redeemed <> coalesce(paid.points, 0)",
+        "lot {}: redeemed or reversed is not what its allocations and expired reversals add up to",
+        "SELECT lots.id FROM lots"
+        " LEFT JOIN (SELECT lot_id, sum(points) AS points FROM allocations GROUP BY lot_id) AS paid"
+        "  ON paid.lot_id = lots.id"
+        " LEFT JOIN (SELECT lot_id, sum(from_expired) AS points FROM reversals GROUP BY lot_id) AS lost"
+        "  ON lost.lot_id = lots.id"
+        " WHERE lots.redeemed + lots.reversed <> coalesce(paid.points, 0) + coalesce(lost.points, 0)",
     ),
     (
-        "redemption {}: its allocations and its unpaid part do not add up to its points",
-        "SELECT id FROM redemptions WHERE points <> unpaid +"
-        " (SELECT coalesce(sum(points), 0) FROM allocations WHERE redemption_id = id)",
+        "redemption {}: its allocations, its unpaid and its returned part do not add up to its points",
+        "SELECT id FROM redemptions WHERE points <> unpaid + returned +"
+        " (SELECT coalesce(sum(points), 0) FROM allocations WHERE transaction_id = id)",
     ),
     (
-        "allocation of redemption {} from lot {}: they belong to different wallets",
-        "SELECT r.id, l.id FROM allocations a"
-        " JOIN redemptions r ON r.id = a.redemption_id JOIN lots l ON l.id = a.lot_id"
-        " WHERE (r.customer_id, r.currency_id) <> (l.customer_id, l.currency_id)",
+        "reversal {}: its allocations, its unpaid, forgiven and expired parts do not add up to its points",
+        "SELECT id FROM reversals WHERE points <> unpaid + forgiven + from_expired +"
+        " (SELECT coalesce(sum(points), 0) FROM allocations WHERE transaction_id = id)",
+    ),
+    (
+        "lot {}: more was reversed than it earned",
+        "SELECT lots.id FROM lots JOIN reversals ON lot_id = lots.id GROUP BY lots.id HAVING sum(points) > earned",
+    ),
+    (
+        "transaction {} is paid by lot {}: one of them is missing, or they belong to different wallets",
+        "SELECT a.transaction_id, a.lot_id FROM allocations a"
+        " LEFT JOIN (SELECT id, customer_id, currency_id FROM redemptions"
+        "  UNION ALL SELECT id, customer_id, currency_id FROM reversals) AS t ON t.id = a.transaction_id"
+        " LEFT JOIN lots l ON l.id = a.lot_id GROUP BY a.transaction_id, a.lot_id"
+        " HAVING sum(a.points) <> 0 AND (t.customer_id, t.currency_id) IS NOT (l.customer_id, l.currency_id)",
+    ),
+    (
+        "transaction {} takes less than nothing from lot {}",
+        "SELECT transaction_id, lot_id FROM allocations GROUP BY transaction_id, lot_id HAVING sum(points) < 0",
     ),
     (
         "customer {}, currency {}: balance is not open lots less shortfall",
@@ -32,18 +59,16 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         "  WHERE (l.customer_id, l.currency_id) = (w.customer_id, w.currency_id))",
     ),
     (
-        "customer {}, currency {}: shortfall is not what its redemptions leave unpaid",
-        "SELECT customer_id, currency_id FROM wallets w WHERE shortfall <>"
-        " (SELECT coalesce(sum(unpaid), 0) FROM redemptions r"
-        "  WHERE (r.customer_id, r.currency_id) = (w.customer_id, w.currency_id))",
+        "customer {}, currency {}: shortfall is not what its redemptions and reversals leave unpaid",
+        f"SELECT customer_id, currency_id FROM wallets w WHERE shortfall <>"
+        f" {_sum('unpaid', 'redemptions')} + {_sum('unpaid', 'reversals')}",
     ),
     (
         "customer {}, currency {}: earned, redeemed, expired or reversed differ from the records",
-        "SELECT customer_id, currency_id FROM wallets w WHERE (earned, expired, reversed) <>"
-        " (SELECT coalesce(sum(earned), 0), coalesce(sum(expired), 0), coalesce(sum(reversed), 0) FROM lots l"
-        "  WHERE (l.customer_id, l.currency_id) = (w.customer_id, w.currency_id))"
-        " OR redeemed <> (SELECT coalesce(sum(points), 0) FROM redemptions r"
-        "  WHERE (r.customer_id, r.currency_id) = (w.customer_id, w.currency_id))",
+        f"SELECT customer_id, currency_id FROM wallets w WHERE earned <> {_sum('earned', 'lots')}"
+        f" OR expired <> {_sum('expired', 'lots')}"
+        f" OR reversed <> {_sum('points - forgiven', 'reversals')}"
+        f" OR redeemed <> {_sum('points - returned', 'redemptions')}",
     ),
     (
         "customer {}, currency {}: the entries do not lead to the balance",
@@ -71,7 +96,8 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         " (SELECT coalesce(max(last), 0) FROM sequences WHERE name = 'customers')"
         " UNION ALL SELECT 'document', max(id) FROM documents HAVING max(id) >"
         " (SELECT coalesce(max(last), 0) FROM sequences WHERE name = 'documents')"
-        " UNION ALL SELECT 'transaction', max(id) FROM (SELECT id FROM lots UNION ALL SELECT id FROM redemptions)"
+        " UNION ALL SELECT 'transaction', max(id) FROM (SELECT id FROM lots UNION ALL SELECT id FROM redemptions"
+        "  UNION ALL SELECT id FROM reversals)"
         " HAVING max(id) > (SELECT coalesce(max(last), 0) FROM sequences WHERE name = 'transactions')",
     ),
 )

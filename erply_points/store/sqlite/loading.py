@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
 
-from erply_points.ledger.records import Lot, Redemption, Totals
+from erply_points.ledger.records import Lot, Redemption, Reversal, Totals
 from erply_points.ledger.wallet import Wallet
 from erply_points.store.rows import (
     Customer,
@@ -88,9 +88,11 @@ _OPEN_LOTS: Final = f"""
         WHERE mine.customer_id = asked.value AND mine.currency_id = ?1 AND mine.is_open = 1
         ORDER BY mine.expires_at, mine.created_at, mine.id LIMIT ?3)
     ORDER BY lots.customer_id, lots.expires_at, lots.created_at, lots.id"""
-_DEBTS: Final = (
-    f"SELECT {_columns(Redemption)} FROM redemptions"
-    " WHERE customer_id = ? AND currency_id = ? AND unpaid > 0 ORDER BY id"
+_REDEMPTION_DEBTS: Final = (
+    f"SELECT {_columns(Redemption)} FROM redemptions WHERE customer_id = ? AND currency_id = ? AND unpaid > 0"
+)
+_REVERSAL_DEBTS: Final = (
+    f"SELECT {_columns(Reversal)} FROM reversals WHERE customer_id = ? AND currency_id = ? AND unpaid > 0"
 )
 ALL_LOTS: Final = 2**62
 
@@ -111,13 +113,23 @@ def wallets(
             lots[lot.customer_id].append(lot)
         for totals in found:
             open_lots = lots[totals.customer_id]
-            debts: tuple[Redemption, ...] = ()
-            if totals.shortfall:
-                debts = tuple(map(Redemption._make, database.execute(_DEBTS, (totals.customer_id, currency_id))))
             yield (
                 (totals.customer_id, currency_id),
-                Wallet(totals, tuple(open_lots[:lots_max]), debts, complete=len(open_lots) <= lots_max),
+                Wallet(
+                    totals,
+                    tuple(open_lots[:lots_max]),
+                    _debts(database, totals) if totals.shortfall else (),
+                    complete=len(open_lots) <= lots_max,
+                ),
             )
+
+
+def _debts(database: sqlite3.Connection, totals: Totals) -> tuple[Redemption | Reversal, ...]:
+    wallet = totals[:2]
+    debts: list[Redemption | Reversal] = []
+    debts += map(Redemption._make, database.execute(_REDEMPTION_DEBTS, wallet))
+    debts += map(Reversal._make, database.execute(_REVERSAL_DEBTS, wallet))
+    return tuple(sorted(debts, key=lambda debt: debt.id))
 
 
 _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]]] = {
@@ -135,6 +147,7 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "wallets": wallets,
     "lots": _by_key("lots", Lot, "id"),
     "redemptions": _by_key("redemptions", Redemption, "id"),
+    "reversals": _by_key("reversals", Reversal, "id"),
 }
 
 
@@ -155,4 +168,5 @@ def keep(work: UnitOfWork, needs: Needs, loaded: Loaded) -> None:
             for lot in row.lots:
                 work.lots.rows[lot.id] = lot
             for debt in row.debts:
-                work.redemptions.rows[debt.id] = debt
+                debts: dict[int, Any] = (work.reversals if isinstance(debt, Reversal) else work.redemptions).rows
+                debts[debt.id] = debt

@@ -5,13 +5,10 @@ import sqlite3
 from importlib import resources
 from typing import Final
 
+from erply_points.store.protocol import DatabaseTooNew
 from erply_points.store.sqlite.connection import APPLICATION_ID
 
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql")
-
-
-class DatabaseTooNew(Exception):
-    """A newer version of the program has changed this file; an older one must not touch it."""
 
 
 def known() -> dict[int, str]:

@@ -1,5 +1,7 @@
 """The SQLite store of one account: a connection that writes, a connection that reads, and their transactions."""
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Final
 
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
-from erply_points.store.protocol import StoreUnavailable
+from erply_points.store.protocol import AccountInUse, StoreUnavailable
 from erply_points.store.sqlite import checking, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file
 from erply_points.store.sqlite.loading import Loaded
@@ -69,8 +71,9 @@ class SQLiteTransaction:
 class SQLiteStore:
     """One account's file. Open it with `open`, make it with `create`."""
 
-    def __init__(self, path: Path, writer: ThreadConnection, reader: ThreadConnection) -> None:
+    def __init__(self, path: Path, writer: ThreadConnection, reader: ThreadConnection, lock: int) -> None:
         self.path = path
+        self._lock = lock
         self._writer = writer
         self._reader = reader
         self._settings: tuple[int, Mapping[str, str]] = (-1, {})
@@ -89,14 +92,19 @@ class SQLiteStore:
         """
         if not path.is_file():
             raise FileNotFoundError(path)
-        writer = await connect(path, write=True)
+        lock = lock_account(path, fcntl.LOCK_SH)
         try:
-            await writer.run(lambda: migrations.migrate(writer.database))
-            reader = await connect(path, write=False)
+            writer = await connect(path, write=True)
+            try:
+                await writer.run(lambda: migrations.migrate(writer.database))
+                reader = await connect(path, write=False)
+            except BaseException:
+                await writer.close()
+                raise
         except BaseException:
-            await writer.close()
+            os.close(lock)
             raise
-        return cls(path, writer, reader)
+        return cls(path, writer, reader, lock)
 
     async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
         connection = self._writer if write else self._reader
@@ -119,7 +127,25 @@ class SQLiteStore:
         try:
             await self._reader.close()
         finally:
-            await self._writer.close()
+            try:
+                await self._writer.close()
+            finally:
+                os.close(self._lock)
+
+
+def lock_account(path: Path, kind: int) -> int:
+    """Lock an account for as long as the returned descriptor is open. Raises AccountInUse.
+
+    The lock is on a file beside the database: closing a second descriptor of the database itself would take
+    SQLite's own locks away.
+    """
+    descriptor = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AccountInUse from None
+    return descriptor
 
 
 def _begin(

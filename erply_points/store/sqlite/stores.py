@@ -1,8 +1,10 @@
 """The SQLite stores: a folder with one file per account, readable by its owner only."""
 
+import fcntl
+import os
 from pathlib import Path
 
-from erply_points.store.sqlite.store import SQLiteStore
+from erply_points.store.sqlite.store import SQLiteStore, lock_account
 
 
 class SQLiteStores:
@@ -25,5 +27,10 @@ class SQLiteStores:
         return sorted(path.stem for path in self.folder.glob("*.db"))
 
     async def remove(self, code: str) -> None:
-        for suffix in ("-wal", "-shm", ""):
-            Path(f"{self._path(code)}{suffix}").unlink(missing_ok=True)
+        path = self._path(code)
+        lock = lock_account(path, fcntl.LOCK_EX)
+        try:
+            for suffix in (".db-wal", ".db-shm", ".db", ".lock"):
+                path.with_suffix(suffix).unlink(missing_ok=True)
+        finally:
+            os.close(lock)

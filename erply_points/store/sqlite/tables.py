@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import Any, Final
 
-from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Totals
+from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
 from erply_points.store.rows import (
     Customer,
     Document,
@@ -77,7 +77,8 @@ TABLES: Final[dict[str, TableSQL]] = {
         computed={"is_open": ("remaining", "> 0")},
     ),
     "redemptions": TableSQL("redemptions", Redemption, _KEY),
-    "allocations": TableSQL("allocations", Allocation, ("redemption_id", "lot_id")),
+    "reversals": TableSQL("reversals", Reversal, _KEY),
+    "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "number")),
     "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
 }
 _DOCUMENT_ROWS: Final = TableSQL("document_rows", DocumentRow, ("document_id", "position"))

@@ -165,6 +165,7 @@ CREATE TABLE lots (
     point_of_sale_id INTEGER NOT NULL,
     employee_id      INTEGER NOT NULL,
     description      TEXT NOT NULL,
+    source           TEXT NOT NULL CHECK (source IN ('sale', 'manual')),
     -- A column of its own, so that the index is left alone while a lot stays open.
     is_open          INTEGER NOT NULL CHECK (is_open = (remaining > 0)),
     FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id),
@@ -188,17 +189,38 @@ CREATE TABLE redemptions (
     employee_id      INTEGER NOT NULL,
     issued_coupon_id INTEGER NOT NULL,
     description      TEXT NOT NULL,
+    returned         INTEGER NOT NULL CHECK (returned BETWEEN 0 AND points - unpaid),
     FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id)
 ) STRICT;
 CREATE INDEX redemptions_customer ON redemptions (customer_id);
 CREATE INDEX redemptions_unpaid ON redemptions (customer_id, currency_id, id) WHERE unpaid > 0;
 CREATE INDEX redemptions_document ON redemptions (document_id) WHERE document_id > 0;
 
+CREATE TABLE reversals (
+    id           INTEGER PRIMARY KEY,
+    customer_id  INTEGER NOT NULL,
+    currency_id  INTEGER NOT NULL,
+    lot_id       INTEGER NOT NULL REFERENCES lots (id),
+    points       INTEGER NOT NULL CHECK (points >= 0),
+    unpaid       INTEGER NOT NULL CHECK (unpaid >= 0),
+    forgiven     INTEGER NOT NULL CHECK (forgiven >= 0),
+    from_expired INTEGER NOT NULL CHECK (from_expired >= 0),
+    created_at   INTEGER NOT NULL,
+    document_id  INTEGER NOT NULL,
+    FOREIGN KEY (customer_id, currency_id) REFERENCES wallets (customer_id, currency_id),
+    CHECK (unpaid + forgiven + from_expired <= points)
+) STRICT;
+CREATE INDEX reversals_unpaid ON reversals (customer_id, currency_id, id) WHERE unpaid > 0;
+CREATE INDEX reversals_document ON reversals (document_id) WHERE document_id > 0;
+CREATE INDEX reversals_lot ON reversals (lot_id);
+
+-- Only added to. The transaction is a redemption or a reversal: they share one sequence of IDs.
 CREATE TABLE allocations (
-    redemption_id INTEGER NOT NULL REFERENCES redemptions (id),
-    lot_id        INTEGER NOT NULL REFERENCES lots (id),
-    points        INTEGER NOT NULL CHECK (points > 0),
-    PRIMARY KEY (redemption_id, lot_id)
+    transaction_id INTEGER NOT NULL,
+    lot_id         INTEGER NOT NULL REFERENCES lots (id),
+    number         INTEGER NOT NULL,
+    points         INTEGER NOT NULL CHECK (points <> 0),
+    PRIMARY KEY (transaction_id, lot_id, number)
 ) STRICT, WITHOUT ROWID;
 
 -- Only added to, and only read by the check: without an index, so that each addition touches the last page only.
@@ -208,7 +230,7 @@ CREATE TABLE entries (
     currency_id INTEGER NOT NULL,
     number      INTEGER NOT NULL CHECK (number > 0),
     at          INTEGER NOT NULL,
-    kind        TEXT NOT NULL CHECK (kind IN ('earn', 'redeem', 'expire')),
+    kind        TEXT NOT NULL CHECK (kind IN ('earn', 'redeem', 'expire', 'reverse', 'return', 'correct')),
     points      INTEGER NOT NULL CHECK (points <> 0),
     balance     INTEGER NOT NULL,
     source_id   INTEGER NOT NULL,
