@@ -10,7 +10,23 @@ from typing import Any, Literal
 Comparison = Literal["=", "<>", "<=", ">=", ">"]
 Operator = Comparison | Literal["in", "outside", "prefix", "contains", "attribute", "rows_with", "rows_with_field"]
 
-ListingName = Literal["customers", "documents", "earnings", "redemptions", "vat_rates", "users"]
+ListingName = Literal[
+    "customers",
+    "documents",
+    "earnings",
+    "redemptions",
+    "vat_rates",
+    "payments",
+    "gift_cards",
+    "coupons",
+    "issued_coupons",
+    "products",
+    "warehouses",
+    "points_of_sale",
+    "employees",
+    "campaigns",
+    "users",
+]
 
 
 @dataclass(frozen=True, slots=True)

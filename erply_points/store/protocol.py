@@ -21,7 +21,7 @@ class DatabaseTooNew(StoreUnavailable):
     """A newer version of the program has changed this account; an older one must not touch it."""
 
 
-class AccountInUse(Exception):
+class AccountInUse(StoreUnavailable):
     """Another process has the account open."""
 
 

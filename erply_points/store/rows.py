@@ -7,7 +7,7 @@ decimals in text, exactly as computed.
 
 from typing import NamedTuple
 
-from erply_points.ledger.amounts import Cents, UnixSeconds
+from erply_points.ledger.amounts import Cents, Millipoints, UnixSeconds
 from erply_points.ledger.records import Lot, Redemption
 
 
@@ -75,6 +75,8 @@ class DocumentRow(NamedTuple):
     net: Cents
     vat: Cents
     fields: str
+    earns: int = 1
+    """Whether its net amount counts towards the points of the sale."""
 
 
 class DocumentUUID(NamedTuple):
@@ -98,6 +100,122 @@ class VatRate(NamedTuple):
     fields: str
 
 
+class Return(NamedTuple):
+    """What a credit invoice has credited of a document, so that returns add up and can be undone.
+
+    `rows` is JSON: for each row of the document, by position, the quantity credited at its own price and the net
+    credited at other prices. `given_back` is JSON: points by redemption. `voids`: all of it, whatever the rows say.
+    """
+
+    credit_document_id: int
+    document_id: int
+    voids: int
+    rows: str
+    given_back: str
+
+
+class Payment(NamedTuple):
+    id: int
+    document_id: int
+    customer_id: int
+    type: str
+    date: str
+    sum: Cents
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class GiftCard(NamedTuple):
+    id: int
+    code: str
+    value: Cents
+    balance: Cents
+    purchase_document_id: int
+    redemption_document_id: int
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class Coupon(NamedTuple):
+    """A coupon rule: the blueprint of issued coupons. `printing_cost` is in whole points."""
+
+    id: int
+    campaign_id: int
+    name: str
+    code: str
+    printing_cost: int
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class IssuedCoupon(NamedTuple):
+    """One numbered coupon. `redeemed_at` is 0 while it is not redeemed; `expiry_date` is empty if it never expires."""
+
+    id: int
+    coupon_id: int
+    identifier: str
+    customer_id: int
+    document_id: int
+    point_of_sale_id: int
+    issued_at: UnixSeconds
+    expiry_date: str
+    redeemed_at: UnixSeconds
+    redeemed_document_id: int
+    redeemed_customer_id: int
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class Product(NamedTuple):
+    """`price` is the net unit price, a decimal."""
+
+    id: int
+    code: str
+    code2: str
+    name: str
+    price: str
+    vat_rate_id: int
+    active: int
+    reward_points_not_allowed: int
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class Master(NamedTuple):
+    """A warehouse, a point of sale, an employee or a campaign: an ID that others refer to, and what was said of it."""
+
+    id: int
+    name: str
+    code: str
+    added_at: UnixSeconds
+    changed_at: UnixSeconds
+    fields: str
+
+
+class Correction(NamedTuple):
+    """An edit of a history record: what it said before and after, as JSON, and who changed it. Only ever added."""
+
+    id: int
+    transaction_id: int
+    at: UnixSeconds
+    username: str
+    before: str
+    after: str
+
+
+class Paid(NamedTuple):
+    """What a lot pays for a transaction, all its allocations added up."""
+
+    transaction_id: int
+    lot_id: int
+    points: Millipoints
+
+
 class User(NamedTuple):
     id: int
     username: str
@@ -106,6 +224,9 @@ class User(NamedTuple):
     employee_id: int
     group_id: int
     added_at: UnixSeconds
+    pin_hash: str = ""
+    rights: str = "{}"
+    """JSON: `denied`, a list of rights the user lacks, and `warehouses`, those the user may use, if not all."""
 
 
 class Session(NamedTuple):

@@ -11,16 +11,25 @@ changes were flushed to the database.
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal
 from erply_points.ledger.wallet import Posting, Wallet
 from erply_points.store.rows import (
+    Correction,
+    Coupon,
     Customer,
     Document,
     DocumentRow,
     DocumentUUID,
+    GiftCard,
+    IssuedCoupon,
     LoginFailures,
+    Master,
+    Paid,
+    Payment,
+    Product,
+    Return,
     Session,
     User,
     VatRate,
@@ -48,6 +57,15 @@ class Change(Enum):
 class NotLoaded(Exception):
     table: str
     key: Any
+
+
+BELONGINGS: Final = frozenset(
+    {
+        *("returns_of", "payments_of", "lots_of", "redemptions_of", "reversals_by", "reversals_of"),
+        *("paid_for", "paid_by", "documents_of", "coupons_issued"),
+    }
+)
+"""Tables of rows that belong to another. They are never written; what changes them says `forget_belongings`."""
 
 
 UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
@@ -118,27 +136,56 @@ class UnitOfWork:
         self._flushed_to = 0
         log = self._undo_log
         self.sequences: Table[str, int] = Table("sequences", log)
+        self.users: Table[int, User] = Table("users", log)
+        self.sessions: Table[bytes, Session] = Table("sessions", log)
+        self.login_failures: Table[str, LoginFailures] = Table("login_failures", log)
+        self.vat_rates: Table[int, VatRate] = Table("vat_rates", log)
+        self.products: Table[int, Product] = Table("products", log)
+        self.warehouses: Table[int, Master] = Table("warehouses", log)
+        self.points_of_sale: Table[int, Master] = Table("points_of_sale", log)
+        self.employees: Table[int, Master] = Table("employees", log)
+        self.campaigns: Table[int, Master] = Table("campaigns", log)
         self.customers: Table[int, Customer] = Table("customers", log)
         self.documents: Table[int, Document] = Table("documents", log)
         self.document_rows: Table[int, tuple[DocumentRow, ...]] = Table("document_rows", log)
         self.document_uuids: Table[str, DocumentUUID] = Table("document_uuids", log)
-        self.vat_rates: Table[int, VatRate] = Table("vat_rates", log)
-        # Look-ups by another key than the ID. They are read and kept up to date, but written with their own tables.
-        self.card_numbers: Table[str, Customer] = Table("card_numbers", log)
-        self.document_numbers: Table[tuple[str, int], Document] = Table("document_numbers", log)
-        self.usernames: Table[str, User] = Table("usernames", log)
-        self.users: Table[int, User] = Table("users", log)
-        self.sessions: Table[bytes, Session] = Table("sessions", log)
-        self.login_failures: Table[str, LoginFailures] = Table("login_failures", log)
+        self.returns: Table[int, Return] = Table("returns", log)
+        self.payments: Table[int, Payment] = Table("payments", log)
+        self.gift_cards: Table[int, GiftCard] = Table("gift_cards", log)
+        self.coupons: Table[int, Coupon] = Table("coupons", log)
+        self.issued_coupons: Table[int, IssuedCoupon] = Table("issued_coupons", log)
         self.wallets: Table[WalletKey, Wallet] = Table("wallets", log)
         self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
         self.reversals: Table[int, Reversal] = Table("reversals", log)
         self.allocations: Table[tuple[int, int, int], Allocation] = Table("allocations", log)
         self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
+        self.corrections: Table[int, Correction] = Table("corrections", log)
+        # Look-ups by another key than the ID. Whoever changes the row keeps them up to date.
+        self.usernames: Table[str, User] = Table("usernames", log)
+        self.pins: Table[str, User] = Table("pins", log)
+        self.card_numbers: Table[str, Customer] = Table("card_numbers", log)
+        self.document_numbers: Table[tuple[str, int], Document] = Table("document_numbers", log)
+        self.product_codes: Table[str, Product] = Table("product_codes", log)
+        self.product_codes2: Table[str, Product] = Table("product_codes2", log)
+        self.gift_card_codes: Table[str, GiftCard] = Table("gift_card_codes", log)
+        self.coupon_identifiers: Table[str, IssuedCoupon] = Table("coupon_identifiers", log)
+        # What belongs to a row: read from the database with all changes so far, and read again after further ones.
+        self.returns_of: Table[int, tuple[Return, ...]] = Table("returns_of", log)
+        self.payments_of: Table[int, tuple[Payment, ...]] = Table("payments_of", log)
+        self.lots_of: Table[int, tuple[Lot, ...]] = Table("lots_of", log)
+        self.redemptions_of: Table[int, tuple[Redemption, ...]] = Table("redemptions_of", log)
+        self.reversals_by: Table[int, tuple[Reversal, ...]] = Table("reversals_by", log)
+        self.reversals_of: Table[int, tuple[Reversal, ...]] = Table("reversals_of", log)
+        self.paid_for: Table[int, tuple[Paid, ...]] = Table("paid_for", log)
+        self.paid_by: Table[int, tuple[Paid, ...]] = Table("paid_by", log)
+        self.documents_of: Table[int, tuple[Document, ...]] = Table("documents_of", log)
+        self.coupons_issued: Table[int, tuple[IssuedCoupon, ...]] = Table("coupons_issued", log)
         self.tables: dict[str, Table[Any, Any]] = {
             table.name: table for table in vars(self).values() if isinstance(table, Table)
         }
+
+        self._belongings = [self.tables[name] for name in BELONGINGS]
 
     def new_id(self, sequence: str, first: int = 1) -> int:
         """The next number of a sequence: never used before, and free again only if the change is undone."""
@@ -151,6 +198,7 @@ class UnitOfWork:
         """Take over what a ledger operation decided."""
         totals = posting.wallet.totals
         self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
+        self.forget_belongings()
         for lot in posting.lots.values():
             self.lots.put(lot.id, lot)
         for redemption in posting.redemptions.values():
@@ -169,6 +217,12 @@ class UnitOfWork:
             if absent := keys - self.tables[name].rows.keys():
                 missing[name] = absent
         return missing
+
+    def forget_belongings(self) -> None:
+        """Read again, when next asked for, what belongs to a row: something of it has changed."""
+        for table in self._belongings:
+            if table.rows:
+                table.rows.clear()
 
     @property
     def changed(self) -> bool:
@@ -190,7 +244,9 @@ class UnitOfWork:
             flushed = len(log) <= self._flushed_to
             table, key, before, change = log.pop()
             table.restore(key, before, change, flushed=flushed)
-        self._flushed_to = min(self._flushed_to, mark)
+        if self._flushed_to > mark:
+            self._flushed_to = mark
+            self.forget_belongings()  # They may hold what was undone.
 
 
 def _lot_rewritten(before: Lot, after: Lot) -> bool:

@@ -9,7 +9,19 @@ from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption
 from erply_points.store.listing import Condition, Listing, ListingName, Page
-from erply_points.store.rows import Customer, Document, Movement, User, VatRate
+from erply_points.store.rows import (
+    Coupon,
+    Customer,
+    Document,
+    GiftCard,
+    IssuedCoupon,
+    Master,
+    Movement,
+    Payment,
+    Product,
+    User,
+    VatRate,
+)
 
 _FIELD: Final = re.compile(r"fields\.([A-Za-z0-9_]+)")
 
@@ -75,6 +87,15 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         any_number="CASE custom_number WHEN '' THEN CAST(number AS TEXT) ELSE custom_number END",
     ),
     "users": _plain("users", User),
+    "payments": _plain("payments", Payment),
+    "gift_cards": _plain("gift_cards", GiftCard),
+    "coupons": _plain("coupons", Coupon),
+    "issued_coupons": _plain("issued_coupons", IssuedCoupon),
+    "products": _plain("products", Product),
+    "warehouses": _plain("warehouses", Master),
+    "points_of_sale": _plain("points_of_sale", Master),
+    "employees": _plain("employees", Master, birthday_month_day="substr(json_extract(fields, '$.birthday'), 6, 5)"),
+    "campaigns": _plain("campaigns", Master),
     "vat_rates": _plain("vat_rates", VatRate),
     "earnings": _movement("lots", Lot),
     "redemptions": _movement("redemptions", Redemption),

@@ -4,17 +4,25 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption, Reversal, Totals
 from erply_points.ledger.wallet import Wallet
 from erply_points.store.rows import (
+    Coupon,
     Customer,
     Document,
     DocumentRow,
     DocumentUUID,
+    GiftCard,
+    IssuedCoupon,
     LoginFailures,
+    Master,
+    Paid,
+    Payment,
+    Product,
+    Return,
     Session,
     User,
     VatRate,
@@ -54,16 +62,41 @@ def _sessions(database: sqlite3.Connection, keys: set[bytes]) -> Iterator[tuple[
             yield key, Session._make(values)
 
 
-_DOCUMENT_ROWS: Final = (
-    f"SELECT {_columns(DocumentRow)} FROM document_rows"
-    " WHERE document_id IN (SELECT value FROM json_each(?)) ORDER BY document_id, position"
-)
+def _belonging(
+    name: str, row: Any, owner: str, order: str = "id", where: str = "true"
+) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
+    """Rows of a table, as a tuple for each row of another table that they belong to."""
+    return _grouped(
+        f"SELECT {owner}, {_columns(row)} FROM {name}"
+        f" WHERE {owner} IN (SELECT value FROM json_each(?)) AND {owner} > 0 AND {where} ORDER BY {owner}, {order}",
+        row,
+    )
 
 
-def _document_rows(database: sqlite3.Connection, keys: set[int]) -> Iterator[tuple[int, tuple[DocumentRow, ...]]]:
-    rows = map(DocumentRow._make, database.execute(_DOCUMENT_ROWS, (json.dumps(list(keys)),)))
-    for document_id, group in groupby(rows, attrgetter("document_id")):
-        yield document_id, tuple(group)
+def _grouped(sql: str, row: Any) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
+    def load(database: sqlite3.Connection, keys: set[Any]) -> Iterator[tuple[Any, Any]]:
+        found = database.execute(sql, (json.dumps(list(keys)),))
+        for owner, group in groupby(found, itemgetter(0)):
+            yield owner, tuple(row._make(values[1:]) for values in group)
+
+    return load
+
+
+_PAID_FOR: Final = """
+    SELECT transaction_id, transaction_id, lot_id, sum(points) FROM allocations
+    WHERE transaction_id IN (SELECT value FROM json_each(?))
+    GROUP BY transaction_id, lot_id HAVING sum(points) <> 0 ORDER BY transaction_id"""
+# By way of the customer's own transactions: an index of allocations by lot would cost every redemption a page.
+_PAID_BY: Final = """
+    WITH transactions AS (
+        SELECT l.id AS lot_id, r.id FROM lots AS l JOIN redemptions AS r ON r.customer_id = l.customer_id
+        WHERE l.id IN (SELECT value FROM json_each(?1))
+        UNION ALL
+        SELECT l.id, r.id FROM lots AS l JOIN reversals AS r ON r.customer_id = l.customer_id
+        WHERE l.id IN (SELECT value FROM json_each(?1)))
+    SELECT a.lot_id, a.transaction_id, a.lot_id, sum(a.points) FROM transactions AS t
+    JOIN allocations AS a ON a.transaction_id = t.id AND a.lot_id = t.lot_id
+    GROUP BY a.lot_id, a.transaction_id HAVING sum(a.points) <> 0 ORDER BY a.lot_id"""
 
 
 _DOCUMENT_NUMBER: Final = (
@@ -142,7 +175,29 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "vat_rates": _by_key("vat_rates", VatRate, "id"),
     "customers": _by_key("customers", Customer, "id"),
     "documents": _by_key("documents", Document, "id"),
-    "document_rows": _document_rows,
+    "document_rows": _belonging("document_rows", DocumentRow, "document_id", order="position"),
+    "products": _by_key("products", Product, "id"),
+    "product_codes": _by_key("products", Product, "code", where="code <> ''"),
+    "product_codes2": _by_key("products", Product, "code2", where="code2 <> ''"),
+    **{name: _by_key(name, Master, "id") for name in ("warehouses", "points_of_sale", "employees", "campaigns")},
+    "returns": _by_key("returns", Return, "credit_document_id"),
+    "payments": _by_key("payments", Payment, "id"),
+    "gift_cards": _by_key("gift_cards", GiftCard, "id"),
+    "gift_card_codes": _by_key("gift_cards", GiftCard, "code", where="code <> ''"),
+    "coupons": _by_key("coupons", Coupon, "id"),
+    "issued_coupons": _by_key("issued_coupons", IssuedCoupon, "id"),
+    "coupon_identifiers": _by_key("issued_coupons", IssuedCoupon, "identifier"),
+    "pins": _by_key("users", User, "pin_hash", where="pin_hash <> ''"),
+    "returns_of": _belonging("returns", Return, "document_id", order="credit_document_id"),
+    "payments_of": _belonging("payments", Payment, "document_id"),
+    "lots_of": _belonging("lots", Lot, "document_id"),
+    "redemptions_of": _belonging("redemptions", Redemption, "document_id"),
+    "reversals_by": _belonging("reversals", Reversal, "document_id"),
+    "reversals_of": _belonging("reversals", Reversal, "lot_id"),
+    "paid_for": _grouped(_PAID_FOR, Paid),
+    "paid_by": _grouped(_PAID_BY, Paid),
+    "documents_of": _belonging("documents", Document, "customer_id"),
+    "coupons_issued": _belonging("issued_coupons", IssuedCoupon, "coupon_id"),
     "document_uuids": _by_key("document_uuids", DocumentUUID, "uuid"),
     "wallets": wallets,
     "lots": _by_key("lots", Lot, "id"),

@@ -13,7 +13,7 @@ from erply_points.store.protocol import AccountInUse, StoreUnavailable
 from erply_points.store.sqlite import checking, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file
 from erply_points.store.sqlite.loading import Loaded
-from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
+from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
 
 SETTINGS_SEQUENCE: Final = "settings"
 DAY: Final = 86_400
@@ -30,8 +30,13 @@ class SQLiteTransaction:
     async def load(self, needs: Needs) -> None:
         missing = self.work.missing(needs)
         if missing:
-            loaded = await self._connection.run(loading.read, self._connection.database, missing)
+            loaded = await self._connection.run(self._read, missing)
             loading.keep(self.work, missing, loaded)
+
+    def _read(self, missing: Needs) -> Loaded:
+        if BELONGINGS & missing.keys():
+            self._flush()
+        return loading.read(self._connection.database, missing)
 
     async def load_whole_wallet(self, key: WalletKey) -> None:
         loaded = await self._connection.run(self._flush_and_read_wallet, key)

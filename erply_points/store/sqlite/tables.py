@@ -11,11 +11,19 @@ from typing import Any, Final
 
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
 from erply_points.store.rows import (
+    Correction,
+    Coupon,
     Customer,
     Document,
     DocumentRow,
     DocumentUUID,
+    GiftCard,
+    IssuedCoupon,
     LoginFailures,
+    Master,
+    Payment,
+    Product,
+    Return,
     Session,
     User,
     VatRate,
@@ -65,9 +73,16 @@ TABLES: Final[dict[str, TableSQL]] = {
     "sessions": TableSQL("sessions", Session, ("key_hash",)),
     "login_failures": TableSQL("login_failures", LoginFailures, ("username",)),
     "vat_rates": TableSQL("vat_rates", VatRate, _KEY),
+    "products": TableSQL("products", Product, _KEY),
+    **{name: TableSQL(name, Master, _KEY) for name in ("warehouses", "points_of_sale", "employees", "campaigns")},
     "customers": TableSQL("customers", Customer, _KEY),
     "documents": TableSQL("documents", Document, _KEY),
     "document_uuids": TableSQL("document_uuids", DocumentUUID, ("uuid",)),
+    "returns": TableSQL("returns", Return, ("credit_document_id",)),
+    "payments": TableSQL("payments", Payment, _KEY),
+    "gift_cards": TableSQL("gift_cards", GiftCard, _KEY),
+    "coupons": TableSQL("coupons", Coupon, _KEY),
+    "issued_coupons": TableSQL("issued_coupons", IssuedCoupon, _KEY),
     "wallets": TableSQL("wallets", Totals, ("customer_id", "currency_id"), part="totals"),
     "lots": TableSQL(
         "lots",
@@ -80,6 +95,7 @@ TABLES: Final[dict[str, TableSQL]] = {
     "reversals": TableSQL("reversals", Reversal, _KEY),
     "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "number")),
     "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
+    "corrections": TableSQL("corrections", Correction, _KEY),
 }
 _DOCUMENT_ROWS: Final = TableSQL("document_rows", DocumentRow, ("document_id", "position"))
 _SET_SEQUENCE: Final = (

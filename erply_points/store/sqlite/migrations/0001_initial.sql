@@ -19,8 +19,11 @@ CREATE TABLE users (
     name          TEXT NOT NULL,
     employee_id   INTEGER NOT NULL,
     group_id      INTEGER NOT NULL,
-    added_at      INTEGER NOT NULL
+    added_at      INTEGER NOT NULL,
+    pin_hash      TEXT NOT NULL,
+    rights        TEXT NOT NULL CHECK (json_valid(rights))
 ) STRICT;
+CREATE UNIQUE INDEX users_pin ON users (pin_hash) WHERE pin_hash <> '';
 
 CREATE TABLE sessions (
     key_hash   BLOB PRIMARY KEY CHECK (length(key_hash) = 32),
@@ -115,15 +118,136 @@ CREATE TABLE document_rows (
     net         INTEGER NOT NULL,
     vat         INTEGER NOT NULL,
     fields      TEXT NOT NULL CHECK (json_valid(fields)),
+    earns       INTEGER NOT NULL CHECK (earns IN (0, 1)),
     PRIMARY KEY (document_id, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE document_uuids (
     uuid        TEXT PRIMARY KEY CHECK (uuid <> ''),
-    document_id INTEGER NOT NULL REFERENCES documents (id),
+    document_id INTEGER NOT NULL,
     seen_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX document_uuids_age ON document_uuids (seen_at);
+
+CREATE TABLE returns (
+    credit_document_id INTEGER PRIMARY KEY REFERENCES documents (id),
+    document_id        INTEGER NOT NULL REFERENCES documents (id),
+    voids              INTEGER NOT NULL CHECK (voids IN (0, 1)),
+    rows               TEXT NOT NULL CHECK (json_valid(rows)),
+    given_back         TEXT NOT NULL CHECK (json_valid(given_back))
+) STRICT;
+CREATE INDEX returns_document ON returns (document_id);
+
+CREATE TABLE payments (
+    id          INTEGER PRIMARY KEY,
+    document_id INTEGER NOT NULL,
+    customer_id INTEGER NOT NULL,
+    type        TEXT NOT NULL,
+    date        TEXT NOT NULL,
+    sum         INTEGER NOT NULL,
+    added_at    INTEGER NOT NULL,
+    changed_at  INTEGER NOT NULL,
+    fields      TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+CREATE INDEX payments_document ON payments (document_id) WHERE document_id > 0;
+CREATE INDEX payments_customer ON payments (customer_id) WHERE customer_id > 0;
+CREATE INDEX payments_changed ON payments (changed_at);
+
+CREATE TABLE gift_cards (
+    id                     INTEGER PRIMARY KEY,
+    code                   TEXT NOT NULL,
+    value                  INTEGER NOT NULL CHECK (value >= 0),
+    balance                INTEGER NOT NULL CHECK (balance >= 0),
+    purchase_document_id   INTEGER NOT NULL,
+    redemption_document_id INTEGER NOT NULL,
+    added_at               INTEGER NOT NULL,
+    changed_at             INTEGER NOT NULL,
+    fields                 TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+CREATE UNIQUE INDEX gift_cards_code ON gift_cards (code) WHERE code <> '';
+
+CREATE TABLE coupons (
+    id            INTEGER PRIMARY KEY,
+    campaign_id   INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    code          TEXT NOT NULL,
+    printing_cost INTEGER NOT NULL CHECK (printing_cost >= 0),
+    added_at      INTEGER NOT NULL,
+    changed_at    INTEGER NOT NULL,
+    fields        TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+
+CREATE TABLE issued_coupons (
+    id                   INTEGER PRIMARY KEY,
+    coupon_id            INTEGER NOT NULL REFERENCES coupons (id),
+    identifier           TEXT NOT NULL UNIQUE CHECK (identifier <> ''),
+    customer_id          INTEGER NOT NULL,
+    document_id          INTEGER NOT NULL,
+    point_of_sale_id     INTEGER NOT NULL,
+    issued_at            INTEGER NOT NULL,
+    expiry_date          TEXT NOT NULL,
+    redeemed_at          INTEGER NOT NULL,
+    redeemed_document_id INTEGER NOT NULL,
+    redeemed_customer_id INTEGER NOT NULL,
+    added_at             INTEGER NOT NULL,
+    changed_at           INTEGER NOT NULL,
+    fields               TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+CREATE INDEX issued_coupons_coupon ON issued_coupons (coupon_id);
+CREATE INDEX issued_coupons_customer ON issued_coupons (customer_id) WHERE customer_id > 0;
+
+CREATE TABLE products (
+    id                        INTEGER PRIMARY KEY,
+    code                      TEXT NOT NULL,
+    code2                     TEXT NOT NULL,
+    name                      TEXT NOT NULL,
+    price                     TEXT NOT NULL,
+    vat_rate_id               INTEGER NOT NULL,
+    active                    INTEGER NOT NULL CHECK (active IN (0, 1)),
+    reward_points_not_allowed INTEGER NOT NULL CHECK (reward_points_not_allowed IN (0, 1)),
+    added_at                  INTEGER NOT NULL,
+    changed_at                INTEGER NOT NULL,
+    fields                    TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+CREATE UNIQUE INDEX products_code ON products (code) WHERE code <> '';
+CREATE UNIQUE INDEX products_code2 ON products (code2) WHERE code2 <> '';
+CREATE INDEX products_changed ON products (changed_at);
+
+CREATE TABLE warehouses (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    code       TEXT NOT NULL,
+    added_at   INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    fields     TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+
+CREATE TABLE points_of_sale (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    code       TEXT NOT NULL,
+    added_at   INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    fields     TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+
+CREATE TABLE employees (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    code       TEXT NOT NULL,
+    added_at   INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    fields     TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
+
+CREATE TABLE campaigns (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    code       TEXT NOT NULL,
+    added_at   INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    fields     TEXT NOT NULL CHECK (json_valid(fields))
+) STRICT;
 
 -- The ledger. Its conservation is constrained row by row here, and proved across tables by `erply-points check`.
 
@@ -212,6 +336,7 @@ CREATE TABLE reversals (
 ) STRICT;
 CREATE INDEX reversals_unpaid ON reversals (customer_id, currency_id, id) WHERE unpaid > 0;
 CREATE INDEX reversals_document ON reversals (document_id) WHERE document_id > 0;
+CREATE INDEX reversals_customer ON reversals (customer_id);
 CREATE INDEX reversals_lot ON reversals (lot_id);
 
 -- Only added to. The transaction is a redemption or a reversal: they share one sequence of IDs.
@@ -222,6 +347,17 @@ CREATE TABLE allocations (
     points         INTEGER NOT NULL CHECK (points <> 0),
     PRIMARY KEY (transaction_id, lot_id, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Edits of the histories. Only added to.
+CREATE TABLE corrections (
+    id             INTEGER PRIMARY KEY,
+    transaction_id INTEGER NOT NULL,
+    at             INTEGER NOT NULL,
+    username       TEXT NOT NULL,
+    before         TEXT NOT NULL CHECK (json_valid(before)),
+    after          TEXT NOT NULL CHECK (json_valid(after))
+) STRICT;
+CREATE INDEX corrections_transaction ON corrections (transaction_id);
 
 -- Only added to, and only read by the check: without an index, so that each addition touches the last page only.
 CREATE TABLE entries (
