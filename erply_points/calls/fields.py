@@ -20,16 +20,28 @@ _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])([0-9]{1,6})")
 
 
 @cache
-def _stored(call: str) -> frozenset[str]:
+def _stored(call: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Names, and patterns such as nameENG's, of the parameters that are only kept for the caller."""
     schema = schemas.call_request(call)
-    properties = schema.get("properties", {})
-    return frozenset(name for name, described in properties.items() if described.get("x-use") == "stored")
+    plain, patterned = schema.get("properties", {}), schema.get("patternProperties", {})
+    return (
+        frozenset(name for name, described in plain.items() if described.get("x-use") == "stored"),
+        tuple(
+            re.compile(pattern)
+            for pattern, described in patterned.items()
+            if described.get("x-use") == "stored" and "[0-9]" not in pattern
+        ),
+    )
 
 
 def stored(call: str, params: Params) -> dict[str, Any]:
     """The parameters, other than numbered ones, that are only kept for the caller."""
-    names = _stored(call)
-    return {name: value for name, value in params.items() if name in names}
+    names, patterns = _stored(call)
+    return {
+        name: value
+        for name, value in params.items()
+        if name in names or any(pattern.fullmatch(name) for pattern in patterns)
+    }
 
 
 def numbered(params: Params, names: Iterable[str]) -> dict[int, dict[str, Any]]:

@@ -77,3 +77,79 @@ class TypeFixed(Refusal):
 
 class DuplicateUUID(Refusal):
     """A document with this temporaryUUID was saved within the last day."""
+
+
+class RelatedRecords(Refusal):
+    """Other records refer to it."""
+
+
+class CouponMissing(Refusal):
+    """No coupon of this identifier was issued."""
+
+
+class CouponRedeemed(Refusal):
+    """The coupon has been redeemed."""
+
+
+class CouponExpired(Refusal):
+    """The coupon has expired."""
+
+
+class RequirementsConflict(Refusal):
+    """A promotion has more than one requirement."""
+
+
+class RequirementMissing(Refusal):
+    """A promotion has no requirement."""
+
+
+class AwardsConflict(Refusal):
+    """A promotion has more than one award."""
+
+
+class AwardMissing(Refusal):
+    """A promotion has no award."""
+
+
+class SessionTooOld(Refusal):
+    """The session ended more than two hours ago."""
+
+
+class NoViewingRights(Refusal):
+    """The user may not view this."""
+
+
+class NoAddingRights(Refusal):
+    """The user may not add this."""
+
+
+class NoEditingRights(Refusal):
+    """The user may not edit this."""
+
+
+class NoDeletingRights(Refusal):
+    """The user may not delete this."""
+
+
+class NoLocationAccess(Refusal):
+    """The user has no access to this store."""
+
+
+class OverrideNotManual(Refusal):
+    """Only a manual promotion can need a manager's approval."""
+
+
+class LocationsConflict(Refusal):
+    """Only one of warehouseID, storeGroup and storeRegionIDs can be given."""
+
+
+class MaximumPointsDiscountConflict(Refusal):
+    """maximumPointsDiscount goes with rewardPoints and sumOffEntirePurchase only."""
+
+
+class RedemptionLimitConflict(Refusal):
+    """redemptionLimit does not go with rewardPoints."""
+
+
+class VatRateNotGiftCard(Refusal):
+    """giftCardVatRateID goes with payments of type GIFTCARD only."""

@@ -38,6 +38,7 @@ _RECEIPT_TYPES: Final = frozenset({"CASHINVOICE"})
 _INVOICE_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "INVOICE", "EXPORTINVOICE", "CREDITINVOICE"})
 
 _DATES: Final = ("date", "deliveryDate", "shippingDate", "reserveGoodsUntilDate", "periodStartDate", "periodEndDate")
+_ROW_DATE: Final = re.compile(r"(deliveryDate|billingStartDate|billingEndDate)[0-9]{1,6}")
 _ROW_USED: Final = ("productID", "serviceID", "vatrateID", "amount", "price", "discount", "amountOfPackages")
 _ROW_STORED: Final = (
     *("itemName", "employeeID", "campaignIDs", "campaignID", "packageID", "returnReasonID", "deliveryDate"),
@@ -102,10 +103,10 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
 def _edited(context: Context, params: Params, before: Document) -> tuple[Document, tuple[DocumentRow, ...]]:
     work = context.work
     rows_before = work.document_rows.get(before.id) or ()
-    if before.confirmed:
-        _check_fixed(params, before)
     document = _header(context, params, before)
     rows = _rows(context, params, document, rows_before) or rows_before
+    if before.confirmed:
+        _check_fixed(params, before)
     if before.confirmed and [_content(row) for row in rows] != [_content(row) for row in rows_before]:
         raise AlreadyConfirmed("productID1", "The rows of a confirmed document cannot be changed.")
     if before.confirmed:
@@ -275,7 +276,7 @@ def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
 
 
 def _check(params: Params) -> Iterator[Refusal]:
-    yield from fields.impossible_dates(params, _DATES)
+    yield from fields.impossible_dates(params, (*_DATES, *(name for name in params if _ROW_DATE.fullmatch(name))))
     given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
     if len(given) > ROWS_MAX:
         yield InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
