@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from erply_points import __version__, demonstration
-from erply_points.accounts import administration
+from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.settings import InvalidSetting, described
 from erply_points.app import create_app, stores_of
@@ -151,23 +151,48 @@ def list_accounts(data: Path) -> None:
         click.echo(f"{code}\t{name}")
 
 
+def _secret(name: str, *, stdin: bool) -> str:
+    if stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt(name, hide_input=True, confirmation_prompt=True))
+
+
+_RIGHTS_HELP = "\b\nRights that can be denied:\n" + "\n".join(f"  {right}" for right in rights.ALL)
+
+
 @main.group()
 def user() -> None:
     """Make users, who log in with verifyUser."""
 
 
-@user.command("create")
+@user.command("create", epilog=_RIGHTS_HELP)
 @_data
 @click.argument("code")
 @click.argument("username")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
-def create_user(data: Path, code: str, username: str, *, password_stdin: bool) -> None:
-    """Make a user of account CODE with all rights."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    _run(administration.create_user(_stores(data), code, username, password))
+@click.option(
+    "--pin", "with_pin", is_flag=True, help="Also ask for a PIN, for switchUser; with --password-stdin it is line 2."
+)
+@click.option("--deny", "denied", multiple=True, metavar="RIGHT", help="A right the user lacks; repeatable.")
+@click.option("--warehouse", "warehouses", multiple=True, type=int, help="A store the user may sell in; repeatable.")
+def create_user(
+    data: Path,
+    code: str,
+    username: str,
+    denied: tuple[str, ...],
+    warehouses: tuple[int, ...],
+    *,
+    password_stdin: bool,
+    with_pin: bool,
+) -> None:
+    """Make a user of account CODE, with all rights but those denied."""
+    try:
+        user_rights = rights.make(denied, warehouses)
+    except ValueError as error:
+        raise click.UsageError(f"{error}; see --help.") from None
+    password = _secret("Password", stdin=password_stdin)
+    pin = _secret("PIN", stdin=password_stdin) if with_pin else ""
+    _run(administration.create_user(_stores(data), code, username, password, pin, user_rights))
     click.echo(f"User {username} of account {code} is ready.")
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from erply_points.accounts import settings
+from erply_points.accounts import rights, settings
 from erply_points.accounts.passwords import PasswordChecks, hash_session_key
+from erply_points.accounts.rights import Rights
 from erply_points.accounts.settings import AccountSettings
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GroupCommit, Job
@@ -28,6 +29,7 @@ KEPT_SECONDS: Final = 30 * 86_400
 class OpenSession:
     session: Session
     user: User
+    rights: Rights
 
 
 class _Read:
@@ -89,6 +91,13 @@ class Account:
         assert job.transaction is not None
         return self.settings_of(job.transaction)
 
+    async def secret(self) -> str:
+        """The secret that keys the hashes of PINs."""
+        job = _Read({})
+        await self.run(job, write=False)
+        assert job.transaction is not None
+        return job.transaction.settings[settings.PIN_SECRET]
+
     async def session(self, key: str) -> OpenSession | None:
         """The session of a key, expired or not; None for a key that this account never gave out."""
         key_hash = hash_session_key(key)
@@ -102,7 +111,7 @@ class Account:
         user = (await self.read({"users": {session.user_id}})).users.get(session.user_id)
         if user is None:
             return None
-        found = OpenSession(session, user)
+        found = OpenSession(session, user, rights.load(user.rights))
         self._sessions[key_hash] = found
         if len(self._sessions) > SESSIONS_REMEMBERED:
             self._sessions.popitem(last=False)

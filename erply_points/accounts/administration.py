@@ -1,14 +1,17 @@
 """Making accounts and users, changing settings, proving the ledger: what the command line does."""
 
 import re
+import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 from erply_points.accounts import settings as account_settings
-from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password
+from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password, hash_pin
 from erply_points.accounts.pool import is_account_code
+from erply_points.accounts.rights import ALL_RIGHTS, Rights
+from erply_points.accounts.settings import PIN_SECRET
 from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
 from erply_points.store.rows import User, VatRate
 
@@ -52,7 +55,7 @@ async def create_account(stores: Stores, code: str, settings: Mapping[str, str])
     except FileExistsError:
         raise Invalid(f"There is an account {code} already.") from None
     async with _closing(store):
-        await store.set_settings(settings)
+        await store.set_settings({**settings, PIN_SECRET: secrets.token_hex(16)})
         now = int(time.time())
         transaction = await store.begin({}, write=True)
         work = transaction.work
@@ -68,8 +71,10 @@ async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -
         await store.set_settings(settings)
 
 
-async def create_user(stores: Stores, code: str, username: str, password: str) -> int:
-    """Make a user with all rights; return the user's ID. Raises Invalid."""
+async def create_user(
+    stores: Stores, code: str, username: str, password: str, pin: str = "", rights: Rights = ALL_RIGHTS
+) -> int:
+    """Make a user, with all rights unless told otherwise; return the user's ID. Raises Invalid."""
     if not _USERNAME.fullmatch(username) or username != username.strip():
         raise Invalid("A user name has 1 to 255 characters, without blanks around it.")
     if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
@@ -77,11 +82,14 @@ async def create_user(stores: Stores, code: str, username: str, password: str) -
     async with _opened(stores, code) as store:
         transaction = await store.begin({"usernames": {username}}, write=True)
         work = transaction.work
-        if work.usernames.get(username) is not None:
+        pin_hash = hash_pin(pin, transaction.settings[PIN_SECRET]) if pin else ""
+        await transaction.load({"pins": {pin_hash}})
+        if work.usernames.get(username) is not None or (pin and work.pins.get(pin_hash) is not None):
             await transaction.rollback()
-            raise Invalid(f"There is a user {username} already.")
+            raise Invalid(f"There is a user {username} already, or another user has this PIN.")
         user_id = work.new_id("users")
-        user = User(user_id, username, hash_password(password), username, user_id, 1, int(time.time()))
+        now = int(time.time())
+        user = User(user_id, username, hash_password(password), username, user_id, 1, now, pin_hash, rights.dump())
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id

@@ -7,6 +7,7 @@ bits: a plain SHA-256 hides them well enough to be looked up by.
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from contextlib import AbstractAsyncContextManager
 from functools import cache
@@ -56,6 +57,14 @@ def _verify(password_hash: str | None, password: str) -> bool:
 def new_session_key() -> str:
     """Forty hexadecimal digits, as Erply's."""
     return secrets.token_hex(20)
+
+
+def hash_pin(pin: str, secret: str) -> str:
+    """A PIN is looked up by its hash alone, so it is keyed with a secret of the account in place of a salt.
+
+    A PIN of a few digits is no secret from who holds the database: it only tells users of one till apart.
+    """
+    return hmac.new(secret.encode(), pin.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def hash_session_key(key: str) -> bytes:

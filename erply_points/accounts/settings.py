@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from erply_points import schemas
 
+PIN_SECRET: Final = "_pin_secret"  # noqa: S105 - the name of the setting, not the secret
+"""Kept with the settings, but nobody's to set or to see."""
+
 
 class InvalidSetting(Exception):
     """A setting that does not exist, or a value it cannot take. Says which and why."""
@@ -93,6 +96,17 @@ class AccountSettings:
         "What refers to CURRENT_INVOICE_ID after a failed invoice: execute without a reference, or refuse (1157).",
         _choice("execute", "refuse"),
     )
+    return_redeemed_points: bool = _setting(
+        "0", "1: a return also gives back the points that were redeemed on the sale, in proportion.", _flag
+    )
+    returned_points_grace_days: int = _setting(
+        "0", "Days that redeemed points live on which were given back after their expiry; 0: none.", _whole(0, 3650)
+    )
+    returns_below_zero: str = _setting(
+        "allow",
+        "Points of a returned sale that are spent: allow them to be owed, or floor: forgive what is not there.",
+        _choice("allow", "floor"),
+    )
     strict_products: bool = _setting("0", "1: product, register, employee and campaign IDs must be known.", _flag)
     error_records: str = _setting(
         "null", "The records of a failed call: null as documented, or empty, a list.", _choice("null", "empty")
@@ -128,6 +142,8 @@ def parse(stored: Mapping[str, str]) -> AccountSettings:
                 values[name] = cast("Callable[[str], Any]", _BY_NAME[name].metadata["parse"])(text)
             except ValueError as error:
                 raise InvalidSetting(f"{name} {error}") from None
+        elif name == PIN_SECRET:
+            continue
         elif name in passed_on():
             _text(text)
         else:

@@ -7,6 +7,7 @@ sub-request stops another.
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +21,9 @@ from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.formats import Answer
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
 from erply_points.bulk.validation import validator
+from erply_points.calls import rights
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
-from erply_points.calls.refusals import Refusal
+from erply_points.calls.refusals import Refusal, SessionTooOld
 from erply_points.calls.registry import CALLS
 from erply_points.ledger.errors import LedgerError, LotsNotLoaded
 from erply_points.store.group_commit import union
@@ -190,7 +192,7 @@ class Dispatcher:
         tasks = [_checked(sub_request, session) for sub_request in bulk.sub_requests]
         for task in tasks:
             if isinstance(task.call, Call) and task.call.prepare is not None and task.params is not None:
-                await _prepare(task, account)
+                await _prepare(task, account, session)
         job = BulkJob(account, tasks, session, bulk)
         await account.run(job, write=job.writes)
         rendering = Rendering(int(account.clock()), time.perf_counter() - started, job.error_records)
@@ -207,14 +209,23 @@ class Dispatcher:
             return None, None
         if not bulk.session_key:
             # A bulk that logs in goes on without a session: its other calls are refused one by one.
-            missing = None if any(public) else _SESSION_MISSING
-            return None, missing
+            return None, None if any(public) else _SESSION_MISSING
         session = await account.session(bulk.session_key)
         if session is None:
             return None, WireError(errors.SESSION_UNKNOWN, "This session key is unknown.")
-        if session.session.expires_at <= account.clock():
-            return None, WireError(errors.SESSION_EXPIRED, "This session has expired.")
-        return session, None
+        expired_for = account.clock() - session.session.expires_at
+        error = None if expired_for < 0 else _expired(calls, expired_for)
+        return (session, None) if error is None else (None, error)
+
+
+def _expired(calls: Iterable[Call | ListingCall | None], expired_for: float) -> WireError | None:
+    """Why a session that has expired will not do; None if all calls put up with it."""
+    grace = min((call.expired_session_seconds if isinstance(call, Call) else 0 for call in calls), default=0)
+    if not grace:
+        return WireError(errors.SESSION_EXPIRED, "This session has expired.")
+    if expired_for > grace:
+        return wire_error(SessionTooOld(None, "This session ended too long ago to switch users."))
+    return None
 
 
 _SESSION_MISSING: Final = WireError(errors.SESSION_MISSING, "This call needs a session key.")
@@ -228,6 +239,8 @@ def _checked(sub_request: SubRequest, session: OpenSession | None) -> Task:
     if session is None and not call.public:
         return Task(sub_request, call, error=_SESSION_MISSING)
     try:
+        if session is not None:
+            rights.check(session.rights, call.name, sub_request.params)
         if sub_request.repeated:
             raise contradiction(sub_request.repeated)
         params = validator(call.name).validate(sub_request.params)
@@ -236,12 +249,12 @@ def _checked(sub_request: SubRequest, session: OpenSession | None) -> Task:
     return Task(sub_request, call, params)
 
 
-async def _prepare(task: Task, account: Account) -> None:
+async def _prepare(task: Task, account: Account, session: OpenSession | None) -> None:
     """Do a sub-request's slow work before the transaction."""
     assert isinstance(task.call, Call)
     assert task.call.prepare is not None
     assert task.params is not None
     try:
-        task.prepared = await task.call.prepare(account, task.params)
+        task.prepared = await task.call.prepare(account, session, task.params)
     except Refusal as refused:
         task.error = wire_error(refused)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erply_points.accounts.account import Account
+from erply_points.accounts.account import Account, OpenSession
 from erply_points.accounts.settings import AccountSettings
 from erply_points.calls.refusals import Refusal
 from erply_points.ledger.amounts import UnixSeconds
@@ -58,8 +58,10 @@ class Call:
     writes: bool = False
     public: bool = False
     """Needs no session key."""
-    prepare: Callable[[Account, Params], Awaitable[Any]] | None = None
+    prepare: Callable[[Account, OpenSession | None, Params], Awaitable[Any]] | None = None
     """Slow work to be done before the transaction, so that nobody waits for it."""
+    expired_session_seconds: int = 0
+    """For how long after its end a session will still do."""
 
 
 @dataclass(frozen=True, slots=True)

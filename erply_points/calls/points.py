@@ -40,11 +40,11 @@ def wallet_of(context: Context, customer_id: int) -> Wallet:
     return context.work.wallets.get((customer_id, DEFAULT_CURRENCY)) or Wallet.empty(customer_id, DEFAULT_CURRENCY)
 
 
-def _document_of(context: Context, params: Params) -> int:
-    """The document that `invoiceID` names, 0 for none. The dispatcher has resolved CURRENT_INVOICE_ID."""
-    document_id: int = params.get("invoiceID", 0)
+def document_of(context: Context, params: Params, field: str = "invoiceID") -> int:
+    """The document that `field` names, 0 for none. The dispatcher has resolved CURRENT_INVOICE_ID."""
+    document_id: int = params.get(field, 0)
     if document_id and context.work.documents.get(document_id) is None:
-        raise UnknownID("invoiceID", f"There is no sales document {document_id}.")
+        raise UnknownID(field, f"There is no sales document {document_id}.")
     return document_id
 
 
@@ -57,7 +57,7 @@ def subtract(context: Context, params: Params) -> list[Record]:
         points=from_points(params["points"]),
         unpaid=0,
         created_at=params.get("subtractedUnixTime") or context.now,
-        document_id=_document_of(context, params),
+        document_id=document_of(context, params),
         campaign_id=params.get("campaignID", 0),
         warehouse_id=params.get("warehouseID", 0),
         point_of_sale_id=params.get("salepointID", 0),
@@ -65,21 +65,27 @@ def subtract(context: Context, params: Params) -> list[Record]:
         issued_coupon_id=params.get("issuedCouponID", 0),
         description=params.get("description", ""),
     )
+    wallet = spend(context, redemption)
+    return [
+        {
+            "customerID": customer_id,
+            "remainingPoints": to_points(wallet.totals.balance),
+            "subtractedPoints": params["points"],
+            "transactionID": redemption.id,
+        }
+    ]
+
+
+def spend(context: Context, redemption: Redemption) -> Wallet:
+    """Let a customer pay with points. Returns the wallet afterwards; raises NotEnoughPoints."""
     posting = redeem(
-        wallet_of(context, customer_id),
+        wallet_of(context, redemption.customer_id),
         redemption,
         context.now,
         below_zero=context.settings.negative_balance == "allow",
     )
     context.work.post(posting)
-    return [
-        {
-            "customerID": customer_id,
-            "remainingPoints": to_points(posting.wallet.totals.balance),
-            "subtractedPoints": params["points"],
-            "transactionID": redemption.id,
-        }
-    ]
+    return posting.wallet
 
 
 def add_lot(
@@ -121,7 +127,7 @@ def add_lot(
 
 def add(context: Context, params: Params) -> list[Record]:
     customer = customer_of(context, params["customerID"])
-    document_id = _document_of(context, params)
+    document_id = document_of(context, params)
     created_at = params.get("createdUnixTime") or context.now
     expires_at = params.get("expiryUnixTime", 0)
     if customer.reward_points_disabled:

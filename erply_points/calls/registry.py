@@ -2,11 +2,31 @@
 
 from typing import Final
 
-from erply_points.calls import configuration, customers, points, sales, sales_listing, sessions, vat_rates
+from erply_points.calls import (
+    configuration,
+    corrections,
+    customers,
+    points,
+    rights,
+    sales,
+    sales_deletion,
+    sales_listing,
+    sessions,
+    vat_rates,
+)
 from erply_points.calls.call import Call, ListingCall
 
-CALLS: Final[dict[str, Call | ListingCall]] = {
-    call.name: call
-    for module in (sessions, configuration, customers, points, sales, sales_listing, vat_rates)
-    for call in module.CALLS
-}
+_MODULES: Final = (
+    sessions,
+    rights,
+    configuration,
+    customers,
+    points,
+    corrections,
+    sales,
+    sales_listing,
+    sales_deletion,
+    vat_rates,
+)
+
+CALLS: Final[dict[str, Call | ListingCall]] = {call.name: call for module in _MODULES for call in module.CALLS}

@@ -24,6 +24,7 @@ from erply_points.calls.refusals import (
     UnknownID,
     WrongSource,
 )
+from erply_points.calls.returns import check_credited, take_back
 from erply_points.ledger.accrual import points_for_sale
 from erply_points.ledger.amounts import NEVER, UnixSeconds
 from erply_points.store.rows import Document, DocumentRow, DocumentUUID, VatRate
@@ -61,8 +62,9 @@ def _needs(params: Params) -> Needs:
         needs["wallets"] = {(customer_id, DEFAULT_CURRENCY)}
     if uuid := params.get("temporaryUUID"):
         needs["document_uuids"] = {uuid}
-    if params.get("creditToDocumentID"):
-        needs.setdefault("documents", set()).add(params["creditToDocumentID"])
+    if credited_id := params.get("creditToDocumentID"):
+        for name in ("documents", "document_rows"):
+            needs.setdefault(name, set()).add(credited_id)
     rates = {row["vatrateID"] for row in fields.numbered(params, ("vatrateID",)).values()}
     needs["vat_rates"] = {vat_rate_id for vat_rate_id in rates if vat_rate_id}
     return needs
@@ -184,8 +186,11 @@ def _header(context: Context, params: Params, before: Document) -> Document:
     if customer_id:
         customer_of(context, customer_id)
     credited_id = params.get("creditToDocumentID", 0)
-    if credited_id and context.work.documents.get(credited_id) is None:
+    credited = context.work.documents.get(credited_id) if credited_id else None
+    if credited_id and credited is None:
         raise UnknownID("creditToDocumentID", f"There is no sales document {credited_id}.")
+    if credited is not None and not customer_id:
+        customer_id = credited.customer_id
     kept = fields.load(before.fields)
     stored = fields.stored("saveSalesDocument", params)
     for name in _COLUMNS:
@@ -209,6 +214,8 @@ def _header(context: Context, params: Params, before: Document) -> Document:
         fields=fields.dump({**kept, **stored, **fields.merge_attributes(kept, params)}),
     )
     _check_sources(context, params)
+    if credited is not None and document.type == "CREDITINVOICE":
+        check_credited(document, credited)
     return document
 
 
@@ -248,7 +255,9 @@ def _rows(
     context: Context, params: Params, document: Document, before: Iterable[DocumentRow] = ()
 ) -> tuple[DocumentRow, ...]:
     """The rows that the caller sends, none if there are none. Raises what is wrong with a row."""
-    given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+    given = _given_rows(params)
+    if document.type == "CREDITINVOICE" and document.credited_document_id:
+        given = _with_credited_prices(context, document, given)
     rules = _promotion_rules(params)
     rates = {number: _vat_rate(context, number, values) for number, values in given.items()}
     by_position = {row.position: row for row in before}
@@ -266,6 +275,27 @@ def _rows(
     )
 
 
+def _given_rows(params: Params) -> dict[int, dict[str, Any]]:
+    return fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+
+
+def _with_credited_prices(
+    context: Context, document: Document, given: dict[int, dict[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """The rows of a credit invoice; a row without a price has that of the row it credits."""
+    sold = context.work.document_rows.get(document.credited_document_id) or ()
+    completed = {}
+    for number, values in given.items():
+        article = (values.get("productID", 0), values.get("serviceID", 0))
+        credited = next((row for row in sold if (row.product_id, row.service_id) == article and any(article)), None)
+        if credited is not None and "price" not in values and "discount" not in values:
+            own = {"price": credited.price, "discount": credited.discount, "vatrateID": credited.vat_rate_id}
+            completed[number] = {**own, **values}
+        else:
+            completed[number] = values
+    return completed
+
+
 def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
     """`promotionRule1campaignID2`: the first number is the row, the second the rule."""
     rules: dict[int, dict[str, Any]] = {}
@@ -277,7 +307,7 @@ def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
 
 def _check(params: Params) -> Iterator[Refusal]:
     yield from fields.impossible_dates(params, (*_DATES, *(name for name in params if _ROW_DATE.fullmatch(name))))
-    given = fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+    given = _given_rows(params)
     if len(given) > ROWS_MAX:
         yield InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
     for number, values in given.items():
@@ -334,7 +364,16 @@ def _row(
         net=total.net,
         vat=total.vat,
         fields=fields.dump(stored),
+        earns=int(not _earns_nothing(context, values.get("productID", 0))),
     )
+
+
+def _earns_nothing(context: Context, product_id: int) -> bool:
+    """Whether the product is known and must not earn points."""
+    if not product_id or not context.work.sequences.rows.get("products"):
+        return False
+    product = context.work.products.get(product_id)
+    return product is not None and bool(product.reward_points_not_allowed)
 
 
 def _from_gross(context: Context, document: Document) -> bool:
@@ -366,6 +405,9 @@ def _confirmed(context: Context, params: Params, document: Document, rows: Itera
         document = document._replace(number=_number(context, params, document))
         context.work.document_numbers.put((document.type, document.number), document)
     _accrue(context, document, rows)
+    if document.type == "CREDITINVOICE" and document.credited_document_id:
+        numbers = list(_given_rows(params)) or [row.position for row in rows]
+        take_back(context, document, tuple(rows), numbers)
     return document
 
 
@@ -395,7 +437,9 @@ def _accrue(context: Context, document: Document, rows: Iterable[DocumentRow]) -
         or customer_of(context, customer_id).reward_points_disabled
     ):
         return
-    points = points_for_sale(document.net, context.settings.reward_points_per_currency_unit)
+    points = points_for_sale(
+        sum(row.net for row in rows if row.earns), context.settings.reward_points_per_currency_unit
+    )
     if points:
         add_lot(
             context,

@@ -8,8 +8,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from erply_points.accounts.account import Account
-from erply_points.accounts.passwords import hash_session_key, new_session_key
+from erply_points.accounts.account import Account, OpenSession
+from erply_points.accounts.passwords import hash_pin, hash_session_key, new_session_key
 from erply_points.calls.call import Call, Context, Params, Record
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import CredentialMissing, LoginFailed, PinLogin, UserBlocked
@@ -22,29 +22,49 @@ SESSION_SECONDS_DEFAULT: Final = 3_600
 SESSION_SECONDS_MAX: Final = 86_400
 FAILURES_MAX: Final = 5
 BLOCKED_SECONDS: Final = 600
+SWITCH_SECONDS: Final = 7_200
+"""How long after its end a session will do for switchUser."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CountFailure:
     """A job of its own: the failure is kept although the log-in changes nothing."""
 
-    username: str
+    key: str
     at: UnixSeconds
 
     @property
     def needs(self) -> Needs:
-        return {"login_failures": {self.username}}
+        return {"login_failures": {self.key}}
 
     async def run(self, transaction: Transaction) -> None:
-        before = transaction.work.login_failures.get(self.username)
+        before = transaction.work.login_failures.get(self.key)
         # A block that has passed starts the count anew.
         forgiven = before is None or 0 < before.blocked_until <= self.at
         failures = 1 if forgiven or before is None else before.failures + 1
         blocked_until = self.at + BLOCKED_SECONDS if failures >= FAILURES_MAX else 0
-        transaction.work.login_failures.put(self.username, LoginFailures(self.username, failures, blocked_until))
+        transaction.work.login_failures.put(self.key, LoginFailures(self.key, failures, blocked_until))
 
 
-async def _check_password(account: Account, params: Params) -> User:
+@dataclass(frozen=True, slots=True)
+class _LoggedIn:
+    user: User
+    key: str
+    """Under what failures are counted: a success forgives them."""
+
+
+async def _not_blocked(account: Account, key: str) -> None:
+    failures = (await account.read({"login_failures": {key}})).login_failures.get(key)
+    if failures is not None and failures.blocked_until > account.clock():
+        raise UserBlocked(None, "Too many failed log-ins; try again in some minutes.")
+
+
+async def _refuse(account: Account, key: str, message: str) -> LoginFailed:
+    await account.run(_CountFailure(key, int(account.clock())), write=True)
+    return LoginFailed(None, message)
+
+
+async def _check_password(account: Account, _: OpenSession | None, params: Params) -> _LoggedIn:
     """The user whose password was right. Raises the log-in's refusals."""
     if params.get("cardCode") and "password" not in params:
         raise PinLogin(None, "verifyUser takes a user name and a password, not a PIN.")
@@ -53,31 +73,50 @@ async def _check_password(account: Account, params: Params) -> User:
     for name, value in (("username", username), ("password", password)):
         if not value:
             raise CredentialMissing(name, f"{name} is missing.")
+    key = f"user:{username}"
     async with account.password_checks.turn():
         # Looked up in our turn, so that a burst of attempts cannot run ahead of the count.
-        work = await account.read({"usernames": {username}, "login_failures": {username}})
-        failures = work.login_failures.get(username)
-        if failures is not None and failures.blocked_until > account.clock():
-            raise UserBlocked(None, "Too many failed log-ins; try again in some minutes.")
-        user = work.usernames.get(username)
+        await _not_blocked(account, key)
+        user = (await account.read({"usernames": {username}})).usernames.get(username)
         right = await account.password_checks.verify(user.password_hash if user else None, password)
         if not right or user is None:
-            await account.run(_CountFailure(username, int(account.clock())), write=True)
-            raise LoginFailed(None, "The user name or the password is wrong.")
-    return user
+            raise await _refuse(account, key, "The user name or the password is wrong.")
+    return _LoggedIn(user, key)
 
 
-def _verify(context: Context, params: Params) -> list[Record]:
-    user: User = context.prepared
+async def _check_pin(account: Account, session: OpenSession | None, params: Params) -> _LoggedIn:
+    """The user whose PIN it is. Raises LoginFailed, UserBlocked."""
+    assert session is not None
+    key = f"pin:{session.user.id}"
+    async with account.password_checks.turn():
+        await _not_blocked(account, key)
+        pin_hash = hash_pin(params["cardCode"], await account.secret())
+        user = (await account.read({"pins": {pin_hash}})).pins.get(pin_hash)
+        if user is None:
+            raise await _refuse(account, key, "No user has this PIN.")
+    return _LoggedIn(user, key)
+
+
+def _open(context: Context, params: Params, call: str) -> Record:
+    """Open a session for who has logged in."""
+    logged_in: _LoggedIn = context.prepared
     asked = params.get("sessionLength", 0)
     length = min(asked, SESSION_SECONDS_MAX) if asked > 0 else SESSION_SECONDS_DEFAULT
     key = new_session_key()
-    session = Session(hash_session_key(key), user.id, context.now, context.now + length)
+    session = Session(hash_session_key(key), logged_in.user.id, context.now, context.now + length)
     context.work.sessions.put(session.key_hash, session)
-    if context.work.login_failures.get(user.username) is not None:
-        context.work.login_failures.delete(user.username)
+    if context.work.login_failures.get(logged_in.key) is not None:
+        context.work.login_failures.delete(logged_in.key)
+    return _user_record(call, context, logged_in.user, session, key)
+
+
+def _verify(context: Context, params: Params) -> list[Record]:
     identity = {} if params.get("doNotGenerateIdentityToken") else {"identityToken": secrets.token_hex(16)}
-    return [{**_user_record("verifyUser", context, user, session, key), **identity}]
+    return [{**_open(context, params, "verifyUser"), **identity}]
+
+
+def _switch(context: Context, params: Params) -> list[Record]:
+    return [_open(context, params, "switchUser")]
 
 
 def _user_record(call: str, context: Context, user: User, session: Session, key: str) -> Record:
@@ -115,6 +154,7 @@ def _key_info(context: Context, _: Params) -> list[Record]:
 
 CALLS: Final = (
     Call("verifyUser", _verify, writes=True, public=True, prepare=_check_password),
+    Call("switchUser", _switch, writes=True, prepare=_check_pin, expired_session_seconds=SWITCH_SECONDS),
     Call("getSessionKeyInfo", _key_info),
     Call("getSessionKeyUser", _key_user),
 )

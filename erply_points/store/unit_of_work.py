@@ -9,7 +9,7 @@ changes were flushed to the database.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
 
@@ -65,7 +65,8 @@ BELONGINGS: Final = frozenset(
         *("paid_for", "paid_by", "documents_of", "coupons_issued"),
     }
 )
-"""Tables of rows that belong to another. They are never written; what changes them says `forget_belongings`."""
+"""Tables of rows that belong to another: which they are, not how they stand. They are never written; a change of what
+belongs where drops them, to be read again when next asked for."""
 
 
 UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
@@ -198,7 +199,7 @@ class UnitOfWork:
         """Take over what a ledger operation decided."""
         totals = posting.wallet.totals
         self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
-        self.forget_belongings()
+        self._drop_what_grows(posting)
         for lot in posting.lots.values():
             self.lots.put(lot.id, lot)
         for redemption in posting.redemptions.values():
@@ -207,8 +208,42 @@ class UnitOfWork:
             self.reversals.put(reversal.id, reversal)
         for allocation in posting.allocations:
             self.allocations.put(allocation[:3], allocation)
+            for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
+                if key in table.rows:
+                    table.put(key, _with(table.get(key) or (), allocation))
         for entry in posting.entries:
             self.entries.put((entry.customer_id, entry.currency_id, entry.number), entry)
+
+    def _drop_what_grows(self, posting: Posting) -> None:
+        """Read again, when next asked for, to what new lots, redemptions and reversals belong."""
+        for lot in posting.lots.values():
+            if self.lots.rows.get(lot.id) is None:
+                self.lots_of.rows.pop(lot.document_id, None)
+        for redemption in posting.redemptions.values():
+            if self.redemptions.rows.get(redemption.id) is None:
+                self.redemptions_of.rows.pop(redemption.document_id, None)
+        for reversal in posting.reversals.values():
+            if self.reversals.rows.get(reversal.id) is None:
+                self.reversals_of.rows.pop(reversal.lot_id, None)
+                self.reversals_by.rows.pop(reversal.document_id, None)
+
+    def correct_lot(self, lot: Lot) -> None:
+        """Change what a lot says of itself, but not its points."""
+        self.lots.put(lot.id, lot)
+        key = (lot.customer_id, lot.currency_id)
+        wallet = self.wallets.rows.get(key)
+        if wallet is not None:
+            lots = tuple(lot if each.id == lot.id else each for each in wallet.lots)
+            self.wallets.put(key, replace(wallet, lots=lots))
+
+    def correct_redemption(self, redemption: Redemption) -> None:
+        """Change what a redemption says of itself, but not its points."""
+        self.redemptions.put(redemption.id, redemption)
+        key = (redemption.customer_id, redemption.currency_id)
+        wallet = self.wallets.rows.get(key)
+        if wallet is not None:
+            debts = tuple(redemption if each.id == redemption.id else each for each in wallet.debts)
+            self.wallets.put(key, replace(wallet, debts=debts))
 
     def missing(self, needs: Needs) -> dict[str, set[Any]]:
         """The part of `needs` that has not been read yet."""
@@ -219,7 +254,7 @@ class UnitOfWork:
         return missing
 
     def forget_belongings(self) -> None:
-        """Read again, when next asked for, what belongs to a row: something of it has changed."""
+        """Read again, when next asked for, what belongs to a row."""
         for table in self._belongings:
             if table.rows:
                 table.rows.clear()
@@ -252,3 +287,11 @@ class UnitOfWork:
 def _lot_rewritten(before: Lot, after: Lot) -> bool:
     """Whether a lot opened or closed, or was corrected; otherwise only its sums changed."""
     return (not before.remaining) != (not after.remaining) or before[8:] != after[8:]
+
+
+def _with(paid: tuple[Paid, ...], allocation: Allocation) -> tuple[Paid, ...]:
+    """What is paid, with one more allocation."""
+    sums = {each[:2]: each.points for each in paid}
+    key = (allocation.transaction_id, allocation.lot_id)
+    sums[key] = sums.get(key, 0) + allocation.points
+    return tuple(Paid(*each, points) for each, points in sums.items() if points)

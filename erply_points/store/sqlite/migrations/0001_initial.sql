@@ -267,7 +267,7 @@ CREATE TABLE wallets (
     redeemed    INTEGER NOT NULL CHECK (redeemed >= 0),
     expired     INTEGER NOT NULL CHECK (expired >= 0),
     reversed    INTEGER NOT NULL CHECK (reversed >= 0),
-    entries     INTEGER NOT NULL CHECK (entries > 0),
+    entries     INTEGER NOT NULL CHECK (entries >= 0),
     last_at     INTEGER NOT NULL,
     PRIMARY KEY (customer_id, currency_id),
     CHECK (balance = earned - redeemed - expired - reversed)

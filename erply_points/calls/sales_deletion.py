@@ -1,0 +1,51 @@
+"""deleteSalesDocument: what the document did to the points is undone. Facts: `protocol/erply-calls.md`."""
+
+from typing import Final
+
+from erply_points.calls.call import Call, Context, Params, Record
+from erply_points.calls.refusals import RelatedRecords, UnknownID
+from erply_points.calls.returns import take_back_accrual, undo
+from erply_points.store.unit_of_work import Needs
+
+
+def _needs(params: Params) -> Needs:
+    document_id = params["documentID"]
+    names = ("documents", "document_rows", "returns", "returns_of", "payments_of", "lots_of", "redemptions_of")
+    return {name: {document_id} for name in names}
+
+
+def _delete(context: Context, params: Params) -> list[Record]:
+    work = context.work
+    document_id: int = params["documentID"]
+    document = work.documents.get(document_id)
+    if document is None:
+        raise UnknownID("documentID", f"There is no sales document {document_id}.")
+    if work.payments_of.get(document_id):
+        raise RelatedRecords("documentID", "Payments refer to this document.")
+    if work.returns_of.get(document_id):
+        raise RelatedRecords("documentID", "Credit invoices refer to this document.")
+    lots = work.lots_of.get(document_id) or ()
+    redemptions = work.redemptions_of.get(document_id) or ()
+    returned = work.returns.get(document_id)
+    if returned is not None:
+        undo(context, returned)
+    take_back_accrual(context, document)
+    for lot in lots:
+        current_lot = work.lots.get(lot.id)
+        assert current_lot is not None
+        work.correct_lot(current_lot._replace(document_id=0))
+    for redemption in redemptions:
+        # Points that were spent stay spent, without the document.
+        current = work.redemptions.get(redemption.id)
+        assert current is not None
+        work.correct_redemption(current._replace(document_id=0))
+    for table in (work.lots_of, work.redemptions_of):
+        table.rows.pop(document_id, None)
+    if document.number:
+        work.document_numbers.delete((document.type, document.number))
+    work.document_rows.delete(document_id)
+    work.documents.delete(document_id)
+    return []
+
+
+CALLS: Final = (Call("deleteSalesDocument", _delete, needs=_needs, writes=True),)
