@@ -59,6 +59,10 @@ class Server(uvicorn.Server):
         self.demonstration: asyncio.Task[None] | None = None
         """Kept here so that it is not collected while it runs."""
 
+    def handle_exit(self, _sig: int, _frame: Any) -> None:
+        """Stop once; an impatient second signal does not cut answers off: the stop is bounded anyway."""
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _spare_the_collector()

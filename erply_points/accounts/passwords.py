@@ -9,9 +9,11 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Final
+from weakref import WeakValueDictionary
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -37,9 +39,14 @@ class PasswordChecks:
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(CHECKS_AT_ONCE)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        return self._turns
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[None]:
+        """Wait for a turn. Log-ins under one key follow each other, so none runs ahead of the count of failures."""
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock, self._turns:
+            yield
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """`password_hash` is None for an unknown user: the answer is no, after as long a wait."""

@@ -36,7 +36,7 @@ def _flag(text: str) -> bool:
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,15}", text) or not low <= int(text) <= high:
+        if not re.fullmatch(r"-?[0-9]{1,16}", text) or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
         return int(text)
 
@@ -62,6 +62,16 @@ def _currency(text: str) -> str:
     return text
 
 
+def _country(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", text):
+        raise ValueError("must be two capital letters, such as EE")
+    return text
+
+
+def _rounding(text: str) -> int:
+    return int(_choice("-1", "0", "10", "100")(text))
+
+
 def _text(text: str) -> str:
     if len(text) > 255 or "\x00" in text:
         raise ValueError("must be at most 255 characters")
@@ -75,7 +85,7 @@ def _setting(default: str, sentence: str, parse: Callable[[str], Any]) -> Any:
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
     name: str = _setting("", "What the account is called.", _text)
-    country: str = _setting("EE", "Two letters; in US and CA receipts are computed from prices without tax.", _text)
+    country: str = _setting("EE", "Two letters; in US and CA receipts are computed from prices without tax.", _country)
     timezone: ZoneInfo = _setting("Europe/Tallinn", "Where the shop's dates, times and expiries are read.", _zone)
     default_currency: str = _setting("EUR", "The currency of documents that name none or an unknown one.", _currency)
     default_client_idDat: int = _setting(  # noqa: N815 - Erply's own spelling
@@ -84,7 +94,7 @@ class AccountSettings:
     default_vat_rate: int = _setting("1", "The VAT rate of rows that name none.", _whole(0, 2**53 - 1))
     price_decimals: int = _setting("4", "Decimals of a net unit price after its discount.", _whole(0, 10))
     invoice_rounding: int = _setting(
-        "-1", "What totals are rounded to: -1 nothing, 0 five cents, 10 ten cents, 100 whole units.", _whole(-1, 100)
+        "-1", "What totals are rounded to: -1 nothing, 0 five cents, 10 ten cents, 100 whole units.", _rounding
     )
     reward_points_per_currency_unit: Decimal = _setting("1", "Points earned for each unit of net amount.", _decimal)
     reward_points_duration: int = _setting("0", "Months until earned points expire; 0: never.", _whole(0, 1200))
@@ -125,7 +135,19 @@ _BY_NAME: Final = {each.name: each for each in fields(AccountSettings)}
 def passed_on() -> frozenset[str]:
     """The parameters of getConfParameters that the server only stores for the clients."""
     properties = schemas.call_answer("getConfParameters")["items"]["properties"]
-    return frozenset(properties) - frozenset(_BY_NAME)
+    return frozenset(properties) - frozenset(_BY_NAME) - {"locale_uses_price_with_tax"}
+
+
+def _check_passed_on(name: str, text: str) -> None:
+    """Raise InvalidSetting for a value that getConfParameters could not show."""
+    schema = schemas.call_answer("getConfParameters")
+    described = schemas.resolved(schema["items"]["properties"][name], schema["$id"])
+    try:
+        value: str | int = _whole(-(2**31), 2**31)(text) if described["type"] == "integer" else _text(text)
+        if "enum" in described:
+            _choice(*map(str, described["enum"]))(str(value))
+    except ValueError as error:
+        raise InvalidSetting(f"{name} {error}") from None
 
 
 def described() -> list[tuple[str, str, str]]:
@@ -145,7 +167,7 @@ def parse(stored: Mapping[str, str]) -> AccountSettings:
         elif name == PIN_SECRET:
             continue
         elif name in passed_on():
-            _text(text)
+            _check_passed_on(name, text)
         else:
             raise InvalidSetting(f"there is no setting {name}")
     return AccountSettings(**values)

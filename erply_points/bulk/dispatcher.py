@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.rights import ALL_RIGHTS
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
 from erply_points.bulk.answers import Outcome, Rendering
@@ -82,6 +83,7 @@ class BulkJob:
             now=int(self._account.clock()),
             session=self._session.session if self._session else None,
             user=self._session.user if self._session else None,
+            rights=self._session.rights if self._session else ALL_RIGHTS,
             session_key=self._bulk.session_key,
             client_address=self._bulk.client_address,
         )

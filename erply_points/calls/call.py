@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from erply_points.accounts.account import Account, OpenSession
+from erply_points.accounts.rights import Rights
 from erply_points.accounts.settings import AccountSettings
 from erply_points.calls.refusals import Refusal
 from erply_points.ledger.amounts import UnixSeconds
@@ -35,6 +36,7 @@ class Context:
     now: UnixSeconds
     session: Session | None
     user: User | None
+    rights: Rights
     session_key: str
     client_address: str
     prepared: Any = None

@@ -1,4 +1,4 @@
-"""Customers. Facts: `protocol/erply-calls.md`, "saveCustomer" and "getCustomers"."""
+"""Customers. Facts: `protocol/erply-calls.md`, "saveCustomer", "getCustomers" and "deleteCustomer"."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,7 +7,14 @@ from erply_points.calls import fields
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import InvalidValue, NotUnique, Refusal, RequiredMissing, UnknownID
+from erply_points.calls.refusals import (
+    InvalidValue,
+    NotUnique,
+    Refusal,
+    RelatedRecords,
+    RequiredMissing,
+    UnknownID,
+)
 from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import Customer
 from erply_points.store.unit_of_work import Needs
@@ -45,6 +52,29 @@ def _save(context: Context, params: Params) -> list[Record]:
     work.customers.put(saved.id, saved)
     work.card_numbers.put(saved.card_number, saved)
     return [{"customerID": saved.id, "alreadyExists": False}]
+
+
+def _deletion_needs(params: Params) -> Needs:
+    # The documents are read when it is their turn: an earlier sub-request may save one.
+    return {"customers": {params["customerID"]}, "wallets": {(params["customerID"], DEFAULT_CURRENCY)}}
+
+
+def _delete(context: Context, params: Params) -> list[Record]:
+    work = context.work
+    customer_id = params["customerID"]
+    customer = work.customers.get(customer_id)
+    if customer is None:
+        raise UnknownID("customerID", f"There is no customer {customer_id}.")
+    if customer_id == context.settings.default_client_idDat:
+        raise RelatedRecords("customerID", f"Customer {customer_id} is the account's customer of sales without one.")
+    if work.wallets.get((customer_id, DEFAULT_CURRENCY)) is not None:
+        raise RelatedRecords("customerID", f"Customer {customer_id} has a history of points.")
+    if work.documents_of.get(customer_id):
+        raise RelatedRecords("customerID", f"Sales documents refer to customer {customer_id}.")
+    work.customers.delete(customer_id)
+    if customer.card_number:
+        work.card_numbers.delete(customer.card_number)
+    return []
 
 
 def _check(params: Params) -> Iterator[Refusal]:
@@ -104,19 +134,17 @@ def _name(before: Customer, params: Params) -> tuple[str, str, str]:
 
 _FILTERS: Final[dict[str, tuple[str, Operator]]] = {
     "customerID": ("id", "="),
-    "searchPersonFirstName": ("first_name", "prefix"),
-    "searchPersonLastName": ("last_name", "prefix"),
-    "searchPersonFullName": ("name", "prefix"),
-    "searchEmail": ("email", "prefix"),
-    "searchMobile": ("mobile", "prefix"),
-    "searchVATNo": ("fields.vatNumber", "prefix"),
+    "searchPersonFirstName": ("first_name", "same"),
+    "searchPersonLastName": ("last_name", "same"),
+    "searchEmail": ("email", "same"),
+    "searchMobile": ("mobile", "same"),
+    "searchVATNo": ("fields.vatNumber", "same"),
     "searchCode": ("card_number", "="),
     "searchRegistryCode": ("code", "="),
     "clientManagerID": ("fields.customerManagerID", "="),
     "groupID": ("fields.groupID", "="),
     "groupIDWithSubgroups": ("fields.groupID", "="),
     "payerID": ("fields.invoicePayerID", "="),
-    "flagStatus": ("fields.flagStatus", "="),
     "colorStatus": ("fields.colorStatus", "="),
     "createdUnixTimeFrom": ("added_at", ">="),
     "createdUnixTimeTo": ("added_at", "<="),
@@ -140,18 +168,22 @@ def _listing(context: Context, params: Params) -> Listing:
     operator: Operator = "contains" if params.get("searchFromMiddle") else "prefix"
     if text := params.get("searchName", "").strip():
         asked.append(Condition(_SEARCHED, operator, text))
+    if text := params.get("searchPersonFullName", "").strip():
+        asked.append(Condition(("name", "listed_name"), operator, text))
+    if "flagStatus" in params:
+        asked.append(Condition(("flag_status",), "=", params["flagStatus"]))
     if text := params.get("searchNameIncrementally", "").strip():
         asked.append(Condition((*_SEARCHED, "code"), operator, text))
     if params.get("mode") == "CONTACTS":
         asked.append(Condition(("id",), "in", []))  # Contact persons are not kept here.
     if params.get("getPOSDefaultCustomers"):
         asked.append(Condition(("id",), "=", context.settings.default_client_idDat))
-    asked += _birthday(params.get("birthdayMonthDayFrom", ""), params.get("birthdayMonthDayTo", ""))
+    asked += birthday_conditions(params.get("birthdayMonthDayFrom", ""), params.get("birthdayMonthDayTo", ""))
     asked += fields.attribute_conditions(params)
     return Listing("customers", tuple(asked), order=order(params, _ORDERS, "customerID"), **page(params))
 
 
-def _birthday(start: str, end: str) -> list[Condition]:
+def birthday_conditions(start: str, end: str) -> list[Condition]:
     """A range of days of the year, which may run over New Year."""
     since = Condition(("birthday_month_day",), ">=", start or "01-01")
     until = Condition(("birthday_month_day",), "<=", end or "12-31")
@@ -195,4 +227,5 @@ def _records(context: Context, _: Params, page: Page) -> list[Record]:
 CALLS: Final = (
     Call("saveCustomer", _save, needs=_needs, check=_check, writes=True),
     ListingCall("getCustomers", _listing, _records),
+    Call("deleteCustomer", _delete, needs=_deletion_needs, writes=True),
 )

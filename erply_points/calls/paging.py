@@ -33,9 +33,9 @@ def order(
 
 
 def conditions(params: Params, table: Mapping[str, tuple[str, Operator]]) -> list[Condition]:
-    """The plain filters: parameter name to field and comparison. A filter of 0 or empty text is none."""
+    """The plain filters: parameter name to field and comparison. A filter of 0, no text or no date is none."""
     return [
         Condition((field,), operator, params[name])
         for name, (field, operator) in table.items()
-        if params.get(name, "") not in {"", 0}
+        if params.get(name, "") not in {"", 0, "0000-00-00"}
     ]

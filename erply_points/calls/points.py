@@ -130,6 +130,8 @@ def add(context: Context, params: Params) -> list[Record]:
     document_id = document_of(context, params)
     created_at = params.get("createdUnixTime") or context.now
     expires_at = params.get("expiryUnixTime", 0)
+    if expires_at and expires_at <= created_at:
+        raise _TOO_EARLY
     if customer.reward_points_disabled:
         raise EarnsNoPoints(None, f"Customer {customer.id} does not collect points.")
     lot = add_lot(
@@ -154,10 +156,13 @@ def add(context: Context, params: Params) -> list[Record]:
     ]
 
 
+_TOO_EARLY: Final = InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
+
+
 def _check_add(params: Params) -> Iterator[Refusal]:
     expires_at = params.get("expiryUnixTime", 0)
     if expires_at and expires_at <= params.get("createdUnixTime", 0):
-        yield InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
+        yield _TOO_EARLY
 
 
 def balance(context: Context, params: Params) -> list[Record]:

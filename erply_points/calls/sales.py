@@ -17,6 +17,7 @@ from erply_points.calls.refusals import (
     DuplicateUUID,
     Inconsistent,
     InvalidValue,
+    NoEditingRights,
     Refusal,
     RequiredMissing,
     SourcesDiffer,
@@ -109,16 +110,13 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
     rows = _rows(context, params, document, rows_before) or rows_before
     if before.confirmed:
         _check_fixed(params, before)
-    if before.confirmed and [_content(row) for row in rows] != [_content(row) for row in rows_before]:
-        raise AlreadyConfirmed("productID1", "The rows of a confirmed document cannot be changed.")
-    if before.confirmed:
-        rows = rows_before
-    else:
+        _check_rows_fixed(context, rows, rows_before)
+    if rows is not rows_before or "rounding" in params:
         document = _totalled(context, params, document, rows)
-        if params.get("confirmInvoice", 0):
-            document = _confirmed(context, params, document, rows)
-    if params.get("paymentStatus") == "PAID":
+    elif params.get("paymentStatus") == "PAID":
         document = document._replace(paid=document.total)
+    if not before.confirmed and params.get("confirmInvoice", 0):
+        document = _confirmed(context, params, document, rows)
     work.documents.put(document.id, document)
     if rows is not rows_before:
         work.document_rows.put(document.id, rows)
@@ -132,14 +130,26 @@ def _check_fixed(params: Params, before: Document) -> None:
         ("warehouseID", before.warehouse_id),
         ("customerID", before.customer_id),
         ("creditToDocumentID", before.credited_document_id),
-        ("confirmInvoice", 1),
     ):
-        if params.get(name, value) != value:
+        if (params.get(name) or value) != value:
             raise AlreadyConfirmed(name, f"{name} of a confirmed document cannot be changed.")
+    if not params.get("confirmInvoice", 1):
+        raise AlreadyConfirmed("confirmInvoice", "A confirmed document stays confirmed.")
 
 
-def _content(row: DocumentRow) -> tuple[Any, ...]:
-    return (row.product_id, row.service_id, row.vat_rate_id, row.amount, row.price, row.discount)
+def _check_rows_fixed(context: Context, rows: tuple[DocumentRow, ...], before: tuple[DocumentRow, ...]) -> None:
+    """Prices, discounts and tax may change, by who has the right to; the articles and their quantities may not."""
+
+    def articles(rows: tuple[DocumentRow, ...]) -> list[tuple[int, int, str]]:
+        return [(row.product_id, row.service_id, row.amount) for row in rows]
+
+    if articles(rows) != articles(before):
+        raise AlreadyConfirmed("productID1", "The articles of a confirmed document cannot be changed.")
+    repriced = [(row.net, row.vat, row.price, row.discount) for row in rows] != [
+        (row.net, row.vat, row.price, row.discount) for row in before
+    ]
+    if repriced and not context.rights.allow("rightEditConfirmedInvoices"):
+        raise NoEditingRights("price1", "The user may not edit confirmed documents.")
 
 
 def _uuid(params: Params) -> str:
@@ -202,7 +212,7 @@ def _header(context: Context, params: Params, before: Document) -> Document:
         type=params.get("type", before.type),
         custom_number=params.get("customNumber", before.custom_number),
         customer_id=customer_id or before.customer_id,
-        warehouse_id=params.get("warehouseID", before.warehouse_id),
+        warehouse_id=params.get("warehouseID") or before.warehouse_id,
         point_of_sale_id=params.get("pointOfSaleID", before.point_of_sale_id),
         employee_id=params.get("employeeID", before.employee_id),
         date=_set(params.get("date", ""), before.date),

@@ -19,7 +19,7 @@ _FILTERS: Final[dict[str, tuple[str, Operator]]] = {
     "id": ("id", "="),
     "number": ("number", "="),
     "clientID": ("customer_id", "="),
-    "clientName": ("customer_name", "prefix"),
+    "clientName": ("customer_name", "same"),
     "payerID": ("fields.payerID", "="),
     "shipToID": ("fields.shipToID", "="),
     "employeeID": ("employee_id", "="),
@@ -78,7 +78,7 @@ def _state_conditions(params: Params) -> list[Condition]:
     elif state:
         asked.append(Condition(("invoice_state",), "=", state))
     for name, operator in (("rowDeliveryDateFrom", ">="), ("rowDeliveryDateTo", "<=")):
-        if params.get(name):
+        if params.get(name, "") not in {"", "0000-00-00"}:
             asked.append(Condition(("deliveryDate", operator), "rows_with_field", params[name]))
     if params.get("unpaidItemsOnly"):
         asked.append(Condition(("unpaid",), ">", 0))

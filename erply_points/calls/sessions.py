@@ -74,8 +74,7 @@ async def _check_password(account: Account, _: OpenSession | None, params: Param
         if not value:
             raise CredentialMissing(name, f"{name} is missing.")
     key = f"user:{username}"
-    async with account.password_checks.turn():
-        # Looked up in our turn, so that a burst of attempts cannot run ahead of the count.
+    async with account.password_checks.turn(key):
         await _not_blocked(account, key)
         user = (await account.read({"usernames": {username}})).usernames.get(username)
         right = await account.password_checks.verify(user.password_hash if user else None, password)
@@ -88,7 +87,7 @@ async def _check_pin(account: Account, session: OpenSession | None, params: Para
     """The user whose PIN it is. Raises LoginFailed, UserBlocked."""
     assert session is not None
     key = f"pin:{session.user.id}"
-    async with account.password_checks.turn():
+    async with account.password_checks.turn(key):
         await _not_blocked(account, key)
         pin_hash = hash_pin(params["cardCode"], await account.secret())
         user = (await account.read({"pins": {pin_hash}})).pins.get(pin_hash)

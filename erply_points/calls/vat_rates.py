@@ -1,8 +1,8 @@
 """VAT rates. Facts: `protocol/erply-calls.md`, "getVatRates" and "saveVatRate"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from erply_points.calls import fields
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
@@ -72,6 +72,28 @@ def _is_reverse(params: Params, *, new: bool) -> bool:
     return is_reverse
 
 
+_PARTS: Final = (
+    ("STATE", "state", "stateTaxRate"),
+    ("COUNTY", "county", "countyTaxRate"),
+    ("CITY", "city", "cityTaxRate"),
+    ("OTHER", "otherTaxName", "otherTaxRate"),
+)
+
+
+def _components(stored: Mapping[str, Any]) -> list[Record]:
+    """The parts of a rate in the US, as they were saved."""
+    return [
+        {
+            "componentID": number,
+            "type": kind,
+            "name": stored.get(name, ""),
+            "rate": decimal_text(stored.get(rate, 0)),
+        }
+        for number, (kind, name, rate) in enumerate(_PARTS, start=1)
+        if name in stored or rate in stored
+    ]
+
+
 def _listing(_: Context, params: Params) -> Listing:
     asked = [Condition(("active",), "=", params["active"])] if "active" in params else []
     asked += fields.attribute_conditions(params)
@@ -85,6 +107,8 @@ def _listing(_: Context, params: Params) -> Listing:
 
 def _records(_: Context, __: Params, page: Page) -> list[Record]:
     def record(row: VatRate) -> Record:
+        stored = fields.load(row.fields)
+        components = _components(stored)
         return shape("getVatRates").record(
             {
                 "id": row.id,
@@ -97,7 +121,8 @@ def _records(_: Context, __: Params, page: Page) -> list[Record]:
                 "added": row.added_at,
                 "lastModified": row.changed_at,
             },
-            fields.load(row.fields),
+            stored,
+            {"components": components} if components else {},
         )
 
     return list(map(record, page.rows))

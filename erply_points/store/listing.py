@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Comparison = Literal["=", "<>", "<=", ">=", ">"]
-Operator = Comparison | Literal["in", "outside", "prefix", "contains", "attribute", "rows_with", "rows_with_field"]
+Operator = (
+    Comparison | Literal["in", "same", "outside", "prefix", "contains", "attribute", "rows_with", "rows_with_field"]
+)
 
 ListingName = Literal[
     "customers",
@@ -33,9 +35,9 @@ ListingName = Literal[
 class Condition:
     """`fields` lists alternatives: the condition holds if one of them fits.
 
-    "outside" is a pair: up to its first or from its second. "prefix" and "contains" compare text without
-    regard to case. "attribute" finds records whose attribute `fields[0]` has the value; "rows_with" finds
-    documents with such a row, "rows_with_field" by a stored field of a row and the comparison `fields[1]`.
+    "same" is text that is equal but for case; "prefix" and "contains" disregard case too. "outside" is a pair: up
+    to its first or from its second. "attribute" finds records whose attribute `fields[0]` has the value; "rows_with"
+    finds documents with such a row, "rows_with_field" by a stored field of a row and the comparison `fields[1]`.
     """
 
     fields: tuple[str, ...]

@@ -70,6 +70,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         name="company_name || trim(first_name || ' ' || last_name)",
         listed_name="CASE company_name WHEN '' THEN last_name || ', ' || first_name ELSE company_name END",
         birthday_month_day="substr(birthday, 6, 5)",
+        flag_status="coalesce(json_extract(fields, '$.flagStatus'), 0)",
     ),
     "documents": _plain(
         "documents",
@@ -90,7 +91,9 @@ _SOURCES: Final[dict[ListingName, Source]] = {
     "payments": _plain("payments", Payment),
     "gift_cards": _plain("gift_cards", GiftCard),
     "coupons": _plain("coupons", Coupon),
-    "issued_coupons": _plain("issued_coupons", IssuedCoupon),
+    "issued_coupons": _plain(
+        "issued_coupons", IssuedCoupon, last_day="CASE expiry_date WHEN '' THEN '9999-12-31' ELSE expiry_date END"
+    ),
     "products": _plain("products", Product),
     "warehouses": _plain("warehouses", Master),
     "points_of_sale": _plain("points_of_sale", Master),
@@ -121,6 +124,9 @@ def run(database: sqlite3.Connection, listing: Listing) -> Page:
     return Page(list(map(source.make, paged)), total)
 
 
+_WILDCARDS: Final = {"same": "{}", "prefix": "{}%", "contains": "%{}%"}
+
+
 def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
     value = condition.value
     match condition.operator:
@@ -133,10 +139,10 @@ def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
             )
         case "in":
             test, bound = "{} IN (SELECT value FROM json_each(?))", json.dumps(list(value))
-        case "prefix" | "contains":
+        case "same" | "prefix" | "contains":
             escaped = re.sub(r"([\\%_])", r"\\\1", value)
             test = "{} LIKE ? ESCAPE '\\'"
-            bound = f"{escaped}%" if condition.operator == "prefix" else f"%{escaped}%"
+            bound = _WILDCARDS[condition.operator].format(escaped)
         case "outside":
             column = source.column(condition.fields[0])
             return f"(({column} <= ? AND {column} > '00-00') OR {column} >= ?)", list(value)
