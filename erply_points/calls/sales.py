@@ -6,7 +6,6 @@ Facts: `protocol/erply-calls.md`, "Sales documents". Which fields are only store
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from erply_points.calls import fields, money
@@ -15,42 +14,30 @@ from erply_points.calls.points import add_lot, customer_of
 from erply_points.calls.refusals import (
     AlreadyConfirmed,
     DuplicateUUID,
-    Inconsistent,
     InvalidValue,
     NoEditingRights,
     Refusal,
-    RequiredMissing,
     SourcesDiffer,
     TypeFixed,
     UnknownID,
     WrongSource,
 )
 from erply_points.calls.returns import check_credited, take_back
+from erply_points.calls.sales_rows import check_rows, given_rows, priced_rows
 from erply_points.ledger.accrual import points_for_sale
 from erply_points.ledger.amounts import NEVER, UnixSeconds
-from erply_points.store.rows import Document, DocumentRow, DocumentUUID, VatRate
+from erply_points.store.rows import Document, DocumentRow, DocumentUUID
 from erply_points.store.unit_of_work import Needs
 
 UUID_REMEMBERED_SECONDS: Final = 86_400
 FIRST_NUMBER: Final = 100_001
-ROWS_MAX: Final = 1_000
 
 EARNING_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "EXPORTINVOICE", "INVOICE"})
-_RECEIPT_TYPES: Final = frozenset({"CASHINVOICE"})
 _INVOICE_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "INVOICE", "EXPORTINVOICE", "CREDITINVOICE"})
 
 _DATES: Final = ("date", "deliveryDate", "shippingDate", "reserveGoodsUntilDate", "periodStartDate", "periodEndDate")
-_ROW_DATE: Final = re.compile(r"(deliveryDate|billingStartDate|billingEndDate)[0-9]{1,6}")
-_ROW_USED: Final = ("productID", "serviceID", "vatrateID", "amount", "price", "discount", "amountOfPackages")
-_ROW_STORED: Final = (
-    *("itemName", "employeeID", "campaignIDs", "campaignID", "packageID", "returnReasonID", "deliveryDate"),
-    *("sourceWaybillID", "stableRowID", "rowJDoc", "billingStatementID", "billingReadingIDs", "billingStartDate"),
-    *("billingEndDate", "ZIPCode", "State", "County", "City", "Category", "StateSalesTax", "CountySalesTax"),
-    *("CitySalesTax", "TotalSalesTax", "batch"),
-)
 _COLUMNS: Final = ("pointOfSaleID", "employeeID", "currencyCode")
 """Stored, but in columns of their own."""
-_PROMOTION_RULE: Final = re.compile(r"promotionRule([0-9]{1,6})([A-Za-z]+)([0-9]{1,6})")
 
 
 def _needs(params: Params) -> Needs:
@@ -92,7 +79,7 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
             raise DuplicateUUID("temporaryUUID", "A document with this temporaryUUID was saved within the last day.")
     document = _header(context, params, _blank(context, params))
     document = document._replace(id=work.new_id("documents"))
-    rows = _rows(context, params, document)
+    rows = priced_rows(context, params, document)
     document = _totalled(context, params, document, rows)
     if params.get("confirmInvoice", 1):
         document = _confirmed(context, params, document, rows)
@@ -107,7 +94,7 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
     work = context.work
     rows_before = work.document_rows.get(before.id) or ()
     document = _header(context, params, before)
-    rows = _rows(context, params, document, rows_before) or rows_before
+    rows = priced_rows(context, params, document, rows_before) or rows_before
     if before.confirmed:
         _check_fixed(params, before)
         _check_rows_fixed(context, rows, rows_before)
@@ -261,136 +248,9 @@ def _check_sources(context: Context, params: Params) -> None:
         raise SourcesDiffer("baseDocumentIDs", "Source documents must be of one type and one customer.")
 
 
-def _rows(
-    context: Context, params: Params, document: Document, before: Iterable[DocumentRow] = ()
-) -> tuple[DocumentRow, ...]:
-    """The rows that the caller sends, none if there are none. Raises what is wrong with a row."""
-    given = _given_rows(params)
-    if document.type == "CREDITINVOICE" and document.credited_document_id:
-        given = _with_credited_prices(context, document, given)
-    rules = _promotion_rules(params)
-    rates = {number: _vat_rate(context, number, values) for number, values in given.items()}
-    by_position = {row.position: row for row in before}
-    return tuple(
-        _row(
-            context,
-            document,
-            position,
-            number,
-            values | rules.get(number, {}),
-            rates[number],
-            by_position.get(position),
-        )
-        for position, (number, values) in enumerate(given.items(), start=1)
-    )
-
-
-def _given_rows(params: Params) -> dict[int, dict[str, Any]]:
-    return fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
-
-
-def _with_credited_prices(
-    context: Context, document: Document, given: dict[int, dict[str, Any]]
-) -> dict[int, dict[str, Any]]:
-    """The rows of a credit invoice; a row without a price has that of the row it credits."""
-    sold = context.work.document_rows.get(document.credited_document_id) or ()
-    completed = {}
-    for number, values in given.items():
-        article = (values.get("productID", 0), values.get("serviceID", 0))
-        credited = next((row for row in sold if (row.product_id, row.service_id) == article and any(article)), None)
-        if credited is not None and "price" not in values and "discount" not in values:
-            own = {"price": credited.price, "discount": credited.discount, "vatrateID": credited.vat_rate_id}
-            completed[number] = {**own, **values}
-        else:
-            completed[number] = values
-    return completed
-
-
-def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
-    """`promotionRule1campaignID2`: the first number is the row, the second the rule."""
-    rules: dict[int, dict[str, Any]] = {}
-    for name, value in params.items():
-        if match := _PROMOTION_RULE.fullmatch(name):
-            rules.setdefault(int(match[1]), {})[f"promotionRule{match[2]}{match[3]}"] = value
-    return rules
-
-
 def _check(params: Params) -> Iterator[Refusal]:
-    yield from fields.impossible_dates(params, (*_DATES, *(name for name in params if _ROW_DATE.fullmatch(name))))
-    given = _given_rows(params)
-    if len(given) > ROWS_MAX:
-        yield InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
-    for number, values in given.items():
-        amount = values.get("amount", values.get("amountOfPackages") if values.get("packageID") else None)
-        if amount is None:
-            yield RequiredMissing(f"amount{number}", f"amount{number} is required.")
-        elif not money.decimal(amount):
-            yield InvalidValue(f"amount{number}", f"amount{number} must not be zero.")
-
-
-def _vat_rate(context: Context, number: int, values: dict[str, Any]) -> VatRate | None:
-    vat_rate_id = values.get("vatrateID") or context.settings.default_vat_rate
-    found = context.work.vat_rates.get(vat_rate_id) if vat_rate_id else None
-    if vat_rate_id and found is None:
-        raise UnknownID(f"vatrateID{number}", f"There is no VAT rate {vat_rate_id}.")
-    return found
-
-
-def _row(
-    context: Context,
-    document: Document,
-    position: int,
-    number: int,
-    values: dict[str, Any],
-    rate: VatRate | None,
-    before: DocumentRow | None,
-) -> DocumentRow:
-    if values.get("productID") and values.get("serviceID"):
-        raise Inconsistent(f"productID{number}", f"Row {number} has both productID{number} and serviceID{number}.")
-    if values.get("sourceWaybillID") and document.type not in {"CREDITINVOICE", "INVOICE"}:
-        raise Inconsistent(f"sourceWaybillID{number}", "Only invoices and credit invoices have source waybills.")
-    amount = money.decimal(values.get("amount", values.get("amountOfPackages")))
-    vat_rate = Decimal(rate.rate) if rate else Decimal(0)
-    line = money.LinePrice(
-        amount, money.decimal(values.get("price", 0)), money.decimal(values.get("discount", 0)), vat_rate
-    )
-    total = money.line_total(line, context.settings.price_decimals, from_gross=_from_gross(context, document))
-    if abs(total.net) + abs(total.vat) > money.AMOUNT_MAX:
-        raise InvalidValue(f"price{number}", f"Row {number} comes to more than the server can hold.")
-    row_id = context.work.new_id("document_rows")
-    stored = {name: value for name, value in values.items() if name not in _ROW_USED or name == "amountOfPackages"}
-    return DocumentRow(
-        document_id=document.id,
-        position=position,
-        id=row_id,
-        stable_id=values.get("stableRowID") or (before.stable_id if before else row_id),
-        product_id=values.get("productID", 0),
-        service_id=values.get("serviceID", 0),
-        vat_rate_id=rate.id if rate else 0,
-        vat_rate=str(vat_rate),
-        amount=money.decimal_text(str(amount)),
-        price=money.decimal_text(values.get("price", 0)),
-        discount=money.decimal_text(values.get("discount", 0)),
-        net=total.net,
-        vat=total.vat,
-        fields=fields.dump(stored),
-        earns=int(not _earns_nothing(context, values.get("productID", 0))),
-    )
-
-
-def _earns_nothing(context: Context, product_id: int) -> bool:
-    """Whether the product is known and must not earn points."""
-    if not product_id or not context.work.sequences.rows.get("products"):
-        return False
-    product = context.work.products.get(product_id)
-    return product is not None and bool(product.reward_points_not_allowed)
-
-
-def _from_gross(context: Context, document: Document) -> bool:
-    receipt = document.type in _RECEIPT_TYPES or (
-        document.type == "CREDITINVOICE" and fields.load(document.fields).get("isCashInvoice")
-    )
-    return bool(receipt) and context.settings.prices_with_tax
+    yield from fields.impossible_dates(params, _DATES)
+    yield from check_rows(params)
 
 
 def _totalled(context: Context, params: Params, document: Document, rows: Iterable[DocumentRow]) -> Document:
@@ -416,7 +276,7 @@ def _confirmed(context: Context, params: Params, document: Document, rows: Itera
         context.work.document_numbers.put((document.type, document.number), document)
     _accrue(context, document, rows)
     if document.type == "CREDITINVOICE" and document.credited_document_id:
-        numbers = list(_given_rows(params)) or [row.position for row in rows]
+        numbers = list(given_rows(params)) or [row.position for row in rows]
         take_back(context, document, tuple(rows), numbers)
     return document
 
