@@ -65,9 +65,18 @@ class GroupCommit:
                     self._waiting.task_done()
 
     async def _run_group(self, group: list[tuple[Job, asyncio.Future[None]]]) -> None:
+        jobs = [job for job, _ in group]
+        needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
         try:
-            await self._transact([job for job, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the job's caller
+            transaction = await self._store.begin(needs, write=self._write)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the jobs' callers
+            # No job is at fault, so none is tried again: the next would wait as long for the same answer.
+            for _, done in group:
+                _settle(done, error)
+            return
+        try:
+            await _transact(transaction, jobs)
+        except Exception as error:  # noqa: BLE001 - the same
             if len(group) > 1:
                 _log.warning("a group of %d failed with %s; running them one by one", len(group), type(error).__name__)
                 for member in group:
@@ -78,16 +87,15 @@ class GroupCommit:
             for _, done in group:
                 _settle(done, None)
 
-    async def _transact(self, jobs: list[Job]) -> None:
-        needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
-        transaction = await self._store.begin(needs, write=self._write)
-        try:
-            for job in jobs:
-                await job.run(transaction)
-            await transaction.commit()
-        except BaseException:
-            await transaction.rollback()
-            raise
+
+async def _transact(transaction: Transaction, jobs: list[Job]) -> None:
+    try:
+        for job in jobs:
+            await job.run(transaction)
+        await transaction.commit()
+    except BaseException:
+        await transaction.rollback()
+        raise
 
 
 def _settle(done: asyncio.Future[None], error: Exception | None) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 Comparison = Literal["=", "<>", "<=", ">=", ">"]
 Operator = (
-    Comparison | Literal["in", "same", "outside", "prefix", "contains", "attribute", "rows_with", "rows_with_field"]
+    Comparison
+    | Literal["in", "same", "outside", "prefix", "contains", "lists", "attribute", "rows_with", "rows_with_field"]
 )
 
 ListingName = Literal[
@@ -36,8 +37,9 @@ class Condition:
     """`fields` lists alternatives: the condition holds if one of them fits.
 
     "same" is text that is equal but for case; "prefix" and "contains" disregard case too. "outside" is a pair: up
-    to its first or from its second. "attribute" finds records whose attribute `fields[0]` has the value; "rows_with"
-    finds documents with such a row, "rows_with_field" by a stored field of a row and the comparison `fields[1]`.
+    to its first or from its second. "lists" holds for a comma list that has one of the given IDs. "attribute" finds
+    records whose attribute `fields[0]` has the value; "rows_with" finds documents with such a row, "rows_with_field"
+    by a stored field of a row and the comparison `fields[1]`.
     """
 
     fields: tuple[str, ...]

@@ -191,7 +191,7 @@ class UnitOfWork:
     def new_id(self, sequence: str, first: int = 1) -> int:
         """The next number of a sequence: never used before, and free again only if the change is undone."""
         last = self.sequences.rows.get(sequence)
-        number = first if last is None else last + 1
+        number = last + 1 if last else first
         self.sequences.put(sequence, number)
         return number
 

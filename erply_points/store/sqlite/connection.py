@@ -5,6 +5,7 @@ whole function instead, so that reading everything a group of bulks needs, and w
 trip each. See docs/decisions/0001-one-trip-per-step.md.
 """
 
+import asyncio
 import functools
 import os
 import sqlite3
@@ -39,6 +40,10 @@ class ThreadConnection(aiosqlite.Connection):
             raise StoreUnavailable(str(error)) from error
         return result
 
+    async def ended(self) -> None:
+        """Wait for the thread to end, where the connection could not be opened."""
+        await asyncio.to_thread(self._thread.join)
+
     @property
     def database(self) -> sqlite3.Connection:
         """The connection itself, for functions that run on its thread."""
@@ -63,6 +68,7 @@ async def connect(path: Path, *, write: bool) -> ThreadConnection:
     try:
         await connection
     except sqlite3.DatabaseError as error:
+        await connection.ended()
         raise StoreUnavailable(str(error)) from error
     return connection
 

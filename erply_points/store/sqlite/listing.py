@@ -43,8 +43,14 @@ class Source:
 
 
 def _plain(table: str, row: Any, **computed: str) -> Source:
-    names = {column: column for column in row._fields}
-    return Source(", ".join(names), table, {**names, **computed}, row._make)
+    """A table's rows. `computed` columns of the row itself are listed in place of stored ones, others only queried."""
+    names = {column: column for column in row._fields} | computed
+    return Source(", ".join(names[column] for column in row._fields), table, names, row._make)
+
+
+def _joined(values: str, first_of: str) -> str:
+    """The stored fields with those of the first row that refers to theirs; without one, as they are."""
+    return f"json_patch(fields, coalesce((SELECT json_object({values}) FROM {first_of} ORDER BY id LIMIT 1), '{{}}'))"
 
 
 def _movement(name: str, record: Any) -> Source:
@@ -94,11 +100,30 @@ _SOURCES: Final[dict[ListingName, Source]] = {
     "issued_coupons": _plain(
         "issued_coupons", IssuedCoupon, last_day="CASE expiry_date WHEN '' THEN '9999-12-31' ELSE expiry_date END"
     ),
-    "products": _plain("products", Product),
+    "products": _plain("products", Product, net_price="CAST(price AS REAL)"),
     "warehouses": _plain("warehouses", Master),
     "points_of_sale": _plain("points_of_sale", Master),
-    "employees": _plain("employees", Master, birthday_month_day="substr(json_extract(fields, '$.birthday'), 6, 5)"),
-    "campaigns": _plain("campaigns", Master),
+    "employees": _plain(
+        "employees",
+        Master,
+        fields=_joined(
+            "'userID', id, 'username', username, 'userGroupID', group_id,"
+            " 'warehouses', json_extract(rights, '$.warehouses')",
+            "users WHERE employee_id = employees.id",
+        ),
+        birthday_month_day="substr(json_extract(fields, '$.birthday'), 6, 5)",
+        # The stores of the user's limit, or all of them, as a comma list.
+        stores="trim(coalesce((SELECT json_extract(rights, '$.warehouses') FROM users"
+        " WHERE employee_id = employees.id ORDER BY id LIMIT 1), (SELECT json_group_array(id) FROM warehouses)), '[]')",
+    ),
+    "campaigns": _plain(
+        "campaigns",
+        Master,
+        fields=_joined(
+            "'requiredCouponID', id, 'requiredCouponCode', code", "coupons WHERE campaign_id = campaigns.id"
+        ),
+        last_day="coalesce(nullif(nullif(json_extract(fields, '$.endDate'), ''), '0000-00-00'), '9999-12-31')",
+    ),
     "vat_rates": _plain("vat_rates", VatRate),
     "earnings": _movement("lots", Lot),
     "redemptions": _movement("redemptions", Redemption),
