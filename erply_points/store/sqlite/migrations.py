@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from importlib import resources
 from typing import Final
 
@@ -19,18 +20,36 @@ def known() -> dict[int, str]:
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Apply what is missing. Raises DatabaseTooNew, having changed nothing."""
+    """Apply what is missing, all of it or nothing. Raises DatabaseTooNew, having changed nothing."""
     migrations = known()
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > max(migrations):
-        raise DatabaseTooNew(f"its schema is {version}, this program knows {max(migrations)}")
-    for number in range(version + 1, max(migrations) + 1):
-        try:
-            database.executescript(
-                f"BEGIN IMMEDIATE; {migrations[number]}\n"
-                f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
-            )
-        except sqlite3.DatabaseError:
-            if database.in_transaction:
-                database.rollback()
-            raise
+    if version == max(migrations):
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again under the lock: another process may have been as quick.
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > max(migrations):
+            raise DatabaseTooNew(f"its schema is {version}, this program knows {max(migrations)}")
+        for number in range(version + 1, max(migrations) + 1):
+            for statement in _statements(migrations[number]):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {number}")
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script where its statements end. `executescript` would end the transaction first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
