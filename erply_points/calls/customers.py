@@ -45,7 +45,8 @@ def _save(context: Context, params: Params) -> list[Record]:
             if not saved.id and holder.full_name == saved.full_name:
                 return [{"customerID": holder.id, "alreadyExists": True}]
             raise NotUnique("customerCardNumber", "Another customer has this customerCardNumber.")
-        work.card_numbers.delete(before.card_number)
+        if before.card_number:
+            work.card_numbers.delete(before.card_number)
     if not saved.id:
         saved = saved._replace(id=work.new_id("customers"))
         work.wallets.rows.setdefault((saved.id, DEFAULT_CURRENCY), None)
@@ -55,7 +56,6 @@ def _save(context: Context, params: Params) -> list[Record]:
 
 
 def _deletion_needs(params: Params) -> Needs:
-    # The documents are read when it is their turn: an earlier sub-request may save one.
     return {"customers": {params["customerID"]}, "wallets": {(params["customerID"], DEFAULT_CURRENCY)}}
 
 
@@ -69,7 +69,9 @@ def _delete(context: Context, params: Params) -> list[Record]:
         raise RelatedRecords("customerID", f"Customer {customer_id} is the account's customer of sales without one.")
     if work.wallets.get((customer_id, DEFAULT_CURRENCY)) is not None:
         raise RelatedRecords("customerID", f"Customer {customer_id} has a history of points.")
-    if work.documents_of.get(customer_id):
+    documents = work.documents_of.get(customer_id)
+    del work.documents_of.rows[customer_id]  # Later sub-requests may save or delete one, so each deletion reads them.
+    if documents:
         raise RelatedRecords("customerID", f"Sales documents refer to customer {customer_id}.")
     work.customers.delete(customer_id)
     if customer.card_number:

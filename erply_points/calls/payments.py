@@ -29,8 +29,8 @@ from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import DocumentUUID, Payment
 from erply_points.store.unit_of_work import Needs
 
-UUID_REMEMBERED_SECONDS: Final = 86_400
 DAY_SECONDS: Final = 86_400
+"""How long the `temporaryUUID` of a payment is remembered."""
 
 _TYPES: Final[tuple[str, ...]] = tuple(schemas.call_request("savePayment")["properties"]["type"]["enum"])
 _TYPE_IDS: Final = {name: number for number, name in enumerate(_TYPES, start=1)}
@@ -141,24 +141,24 @@ def _fields(params: Params, kept: Mapping[str, Any]) -> Record:
         stored.pop(name, None)
     if time := stored.pop("time", ""):
         stored["time"] = time if len(time) == len("HH:MM:SS") else f"{time}:00"
-    if not re.fullmatch(r"[A-Z]{3}", stored.get("currencyCode", "EUR")):
-        del stored["currencyCode"]  # An unknown currency becomes the account's, without an error, as documented.
+    if not re.fullmatch(r"[A-Z]{3}", stored.get("currencyCode", "")):
+        stored.pop("currencyCode", None)  # An unknown currency becomes the account's, without an error, as documented.
     for name in ("cashPaid", "cashChange"):
         if name in params:
             stored[name] = money.cents_text(_cents(params, name))
     merged = fields.merge_attributes(kept, params)
-    if attributes := _with_card_data(merged.get("attributes", ()), params):
-        merged["attributes"] = attributes
+    merged["attributes"] = _with_card_data(merged.get("attributes", ()), params)
     return {**kept, **stored, **merged}
 
 
 def _with_card_data(attributes: Iterable[Record], params: Params) -> list[Record]:
-    """The attributes with the card data that were sent as fields, and with no more of the card's number than allowed."""
+    """The attributes with the card data that were sent as fields, and with four digits of the card's number."""
     by_name = {each["attributeName"]: each for each in attributes}
     for name, attribute in _SENT_CARD_DATA.items():
-        if name in params:
-            value = params[name]
+        if value := params.get(name):
             by_name[attribute] = {"attributeName": attribute, "attributeType": "text", "attributeValue": value}
+        elif name in params:
+            by_name.pop(attribute, None)
     if number := by_name.get(_CARD_NUMBER):
         digits = re.sub(r"[^0-9]", "", number["attributeValue"])
         by_name[_CARD_NUMBER] = {**number, "attributeValue": digits[-4:]}
@@ -171,7 +171,7 @@ def _remember(context: Context, uuid: str, payment: Payment) -> None:
         return
     key = _uuid_key(uuid)
     seen = context.work.document_uuids.get(key)
-    if seen is not None and seen.seen_at > context.now - UUID_REMEMBERED_SECONDS:
+    if seen is not None and seen.seen_at > context.now - DAY_SECONDS:
         raise DuplicateUUID("temporaryUUID", "A payment with this temporaryUUID was saved within the last day.")
     context.work.document_uuids.put(key, DocumentUUID(key, payment.document_id, context.now))
 
@@ -226,8 +226,7 @@ _LISTS: Final = {"paymentIDs": "id", "documentIDs": "document_id"}
 
 
 def _listing(_: Context, params: Params) -> Listing:
-    given = {name: value for name, value in params.items() if value != "0000-00-00"}
-    asked = conditions(given, _FILTERS)
+    asked = conditions(params, _FILTERS)
     asked += [Condition((by,), "in", fields.id_list(params[name])) for name, by in _LISTS.items() if params.get(name)]
     if number := params.get("typeID", 0):
         asked.append(Condition(("type",), "in", _TYPES[number - 1 : number]))

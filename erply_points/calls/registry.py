@@ -3,14 +3,24 @@
 from typing import Final
 
 from erply_points.calls import (
+    campaigns,
     configuration,
     corrections,
+    coupons,
     customers,
+    employees,
+    gift_cards,
+    issued_coupons,
+    issued_coupons_listing,
+    payments,
+    places,
     points,
+    products,
     rights,
     sales,
     sales_deletion,
     sales_listing,
+    service_endpoints,
     sessions,
     vat_rates,
 )
@@ -26,7 +36,17 @@ _MODULES: Final = (
     sales,
     sales_listing,
     sales_deletion,
+    payments,
+    gift_cards,
+    coupons,
+    issued_coupons,
+    issued_coupons_listing,
     vat_rates,
+    products,
+    places,
+    employees,
+    campaigns,
+    service_endpoints,
 )
 
 CALLS: Final[dict[str, Call | ListingCall]] = {call.name: call for module in _MODULES for call in module.CALLS}

@@ -73,6 +73,18 @@ UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
 """Table, key, the row before and its change before."""
 
 
+_TO_RESTORE: Final = {
+    (True, True): Change.DELETED,
+    (True, False): Change.REWRITTEN,
+    (False, False): Change.CREATED,
+    (False, True): None,
+}
+"""By whether the row stands in the database, and whether it is to be absent: what the next flush must do."""
+
+_UNREAD: Final[Any] = object()
+"""In place of a row before, where the row had not been read: a new one, most likely."""
+
+
 class Table(Generic[K, R]):
     """The loaded rows of one table, None standing for a row that does not exist, and their changes."""
 
@@ -98,18 +110,21 @@ class Table(Generic[K, R]):
 
     def put(self, key: K, row: R) -> None:
         """Create the row, or replace it if it is there."""
-        before = self.rows.get(key)
+        before = self.rows.get(key, _UNREAD)
         change = self.changes.get(key)
         self._undo_log.append((self, key, before, change))
         self.rows[key] = row
-        if before is None:
+        if before is None or before is _UNREAD:
             # Deleted and made again within a transaction, it still stands in the database.
             self.changes[key] = Change.CREATED if change is not Change.DELETED else Change.REWRITTEN
         elif change is not Change.CREATED and change is not Change.REWRITTEN:
             self.changes[key] = Change.REWRITTEN if self._rewritten(before, row) else Change.CHANGED
 
     def delete(self, key: K) -> None:
-        before = self.rows.get(key)
+        """Delete the row if it is there. Raises NotLoaded."""
+        before = self.get(key)
+        if before is None:
+            return
         change = self.changes.get(key)
         self._undo_log.append((self, key, before, change))
         self.rows[key] = None
@@ -118,12 +133,19 @@ class Table(Generic[K, R]):
         else:
             self.changes[key] = Change.DELETED
 
-    def restore(self, key: K, before: R | None, change: Change | None, *, flushed: bool) -> None:
+    def restore(self, key: K, before: Any, change: Change | None, *, flushed: bool) -> None:
         """Undo one change; if it was `flushed`, the next flush writes the row before back."""
-        self.rows[key] = before
+        pending = self.changes.get(key)
+        stands = self.rows[key] is not None if pending is None else pending is not Change.CREATED
+        absent = before is None or before is _UNREAD
+        if before is _UNREAD:
+            del self.rows[key]
+        else:
+            self.rows[key] = before
         if flushed:
-            self.changes[key] = Change.DELETED if before is None else Change.REWRITTEN
-        elif change is None:
+            # What the database holds is what was flushed last, whatever is undone since.
+            change = _TO_RESTORE[stands, absent]
+        if change is None:
             self.changes.pop(key, None)
         else:
             self.changes[key] = change

@@ -50,10 +50,15 @@ class ThreadConnection(aiosqlite.Connection):
         return self._conn
 
 
+def _casefold(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
 def _open(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
     database = sqlite3.connect(
         path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, cached_statements=STATEMENTS_CACHED
     )
+    database.create_function("casefold", 1, _casefold, deterministic=True)
     for pragma in pragmas:
         database.execute(f"PRAGMA {pragma}")
     return database

@@ -165,9 +165,10 @@ def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
         case "in":
             test, bound = "{} IN (SELECT value FROM json_each(?))", json.dumps(list(value))
         case "same" | "prefix" | "contains":
-            escaped = re.sub(r"([\\%_])", r"\\\1", value)
-            test = "{} LIKE ? ESCAPE '\\'"
-            bound = _WILDCARDS[condition.operator].format(escaped)
+            # LIKE disregards case in ASCII only; for other letters both sides are folded, which is slower.
+            folded = value if value.isascii() else value.casefold()
+            bound = _WILDCARDS[condition.operator].format(re.sub(r"([\\%_])", r"\\\1", folded))
+            test = "{} LIKE ? ESCAPE '\\'" if value.isascii() else "casefold({}) LIKE ? ESCAPE '\\'"
         case "outside":
             column = source.column(condition.fields[0])
             return f"(({column} <= ? AND {column} > '00-00') OR {column} >= ?)", list(value)
@@ -184,9 +185,10 @@ def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
                 f" AND json_extract(r.fields, '$.{name}') {comparison} ?)",
                 [value],
             )
-        case "=" if value:
+        case "=" if (isinstance(value, str) and value) or (isinstance(value, int) and value > 0):
             # Said twice, so that SQLite sees that an index over the rows that have a value will do.
-            test, bound = "({0} = ? AND {0} > " + ("''" if isinstance(value, str) else "0") + ")", value
+            test = "({0} = ? AND {0} > " + ("''" if isinstance(value, str) else "0") + ")"
+            bound = value
         case operator:
             test, bound = f"{{}} {operator} ?", value
     tests = [test.format(source.column(field)) for field in condition.fields]

@@ -20,22 +20,28 @@ def known() -> dict[int, str]:
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Apply what is missing, all of it or nothing. Raises DatabaseTooNew, having changed nothing."""
+    """Apply what is missing, each migration whole or not at all. Raises DatabaseTooNew, having changed nothing."""
     migrations = known()
+    if _version(database) > max(migrations):
+        raise DatabaseTooNew(f"its schema is {_version(database)}, this program knows {max(migrations)}")
+    for number in range(_version(database) + 1, max(migrations) + 1):
+        _apply(database, number, migrations[number])
+
+
+def _version(database: sqlite3.Connection) -> int:
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == max(migrations):
-        return
+    return int(version)
+
+
+def _apply(database: sqlite3.Connection, number: int, script: str) -> None:
     database.execute("BEGIN IMMEDIATE")
     try:
         # Asked again under the lock: another process may have been as quick.
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > max(migrations):
-            raise DatabaseTooNew(f"its schema is {version}, this program knows {max(migrations)}")
-        for number in range(version + 1, max(migrations) + 1):
-            for statement in _statements(migrations[number]):
+        if _version(database) < number:
+            for statement in _statements(script):
                 database.execute(statement)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {number}")
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("COMMIT")
     except BaseException:
         if database.in_transaction:

@@ -34,8 +34,8 @@ class SQLiteTransaction:
             loading.keep(self.work, missing, loaded)
 
     def _read(self, missing: Needs) -> Loaded:
-        if BELONGINGS & missing.keys():
-            self._flush()
+        if "wallets" in missing or BELONGINGS & missing.keys():
+            self._flush()  # They are made of rows that may have changed.
         return loading.read(self._connection.database, missing)
 
     async def load_whole_wallet(self, key: WalletKey) -> None:
@@ -99,6 +99,8 @@ class SQLiteStore:
             raise FileNotFoundError(path)
         lock = lock_account(path, fcntl.LOCK_SH)
         try:
+            if not path.is_file():  # Removed since.
+                raise FileNotFoundError(path)
             writer = await connect(path, write=True)
             try:
                 await writer.run(lambda: migrations.migrate(writer.database))

@@ -36,7 +36,8 @@ class TableSQL:
 
     `hot` names the columns that most updates change: they are written alone, so that indices over the others are
     left alone, and the whole row only where the unit of work says so. `computed` are columns beyond the row's own,
-    each a test of one of them. `part` is the attribute of the unit of work's object that is the row.
+    each a test of one of them. `part` is the attribute of the unit of work's object that is the row. `unique` columns
+    are emptied before they are written, so that a value can pass from one row to another in one transaction.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class TableSQL:
         hot: tuple[str, ...] = (),
         computed: Mapping[str, tuple[str, str]] = MappingProxyType({}),
         part: str | None = None,
+        unique: tuple[str, ...] = (),
     ) -> None:
         columns: tuple[str, ...] = row._fields
         tests = {column: f"?{columns.index(of) + 1} {test}" for column, (of, test) in computed.items()}
@@ -62,6 +64,10 @@ class TableSQL:
             f" WHERE {' AND '.join(f'{column} = ?' for column in key)}"
         )
         self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
+        empty = ", ".join(f"{column} = ''" for column in unique)
+        self.vacate = (
+            f"UPDATE {name} SET {empty} WHERE {' AND '.join(f'{column} = ?' for column in key)}" if unique else ""
+        )
         self.part = attrgetter(part) if part else None
 
 
@@ -73,14 +79,14 @@ TABLES: Final[dict[str, TableSQL]] = {
     "sessions": TableSQL("sessions", Session, ("key_hash",)),
     "login_failures": TableSQL("login_failures", LoginFailures, ("username",)),
     "vat_rates": TableSQL("vat_rates", VatRate, _KEY),
-    "products": TableSQL("products", Product, _KEY),
+    "products": TableSQL("products", Product, _KEY, unique=("code", "code2")),
     **{name: TableSQL(name, Master, _KEY) for name in ("warehouses", "points_of_sale", "employees", "campaigns")},
-    "customers": TableSQL("customers", Customer, _KEY),
+    "customers": TableSQL("customers", Customer, _KEY, unique=("card_number",)),
     "documents": TableSQL("documents", Document, _KEY),
     "document_uuids": TableSQL("document_uuids", DocumentUUID, ("uuid",)),
     "returns": TableSQL("returns", Return, ("credit_document_id",)),
     "payments": TableSQL("payments", Payment, _KEY),
-    "gift_cards": TableSQL("gift_cards", GiftCard, _KEY),
+    "gift_cards": TableSQL("gift_cards", GiftCard, _KEY, unique=("code",)),
     "coupons": TableSQL("coupons", Coupon, _KEY),
     "issued_coupons": TableSQL("issued_coupons", IssuedCoupon, _KEY),
     "wallets": TableSQL("wallets", Totals, ("customer_id", "currency_id"), part="totals"),
@@ -112,26 +118,34 @@ def write(database: sqlite3.Connection, work: UnitOfWork) -> None:
     if work.document_rows.changes:
         _write_document_rows(database, work)
     if work.sequences.changes:
-        database.executemany(_SET_SEQUENCE, [(name, work.sequences.rows[name] or 0) for name in work.sequences.changes])
+        database.executemany(
+            _SET_SEQUENCE, [(name, work.sequences.rows.get(name) or 0) for name in work.sequences.changes]
+        )
 
 
 def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, Any], changes: dict[Any, Change]) -> None:
     by_change: dict[Change, list[Any]] = {}
     for key, change in changes.items():
         by_change.setdefault(change, []).append(key)
+    changed, rewritten = by_change.get(Change.CHANGED, []), by_change.get(Change.REWRITTEN, [])
     if deleted := by_change.get(Change.DELETED):
         # Rows that name them may be deleted after them; what still refers at the end fails the commit.
         database.execute("PRAGMA defer_foreign_keys = ON")
-        database.executemany(sql.delete, [key if isinstance(key, tuple) else (key,) for key in deleted])
+        database.executemany(sql.delete, [_as_tuple(key) for key in deleted])
+    if sql.vacate:
+        database.executemany(sql.vacate, [_as_tuple(key) for key in (*changed, *rewritten)])
+    if changed and sql.update_values is not None:
+        database.executemany(sql.update, map(sql.update_values, _rows(sql, rows, changed)))
+    elif changed:
+        database.executemany(sql.rewrite, _rows(sql, rows, changed))
+    if rewritten:
+        database.executemany(sql.rewrite, _rows(sql, rows, rewritten))
     if created := by_change.get(Change.CREATED):
         database.executemany(sql.insert, _rows(sql, rows, created))
-    if changed := by_change.get(Change.CHANGED):
-        if sql.update_values is not None:
-            database.executemany(sql.update, map(sql.update_values, _rows(sql, rows, changed)))
-        else:
-            database.executemany(sql.rewrite, _rows(sql, rows, changed))
-    if rewritten := by_change.get(Change.REWRITTEN):
-        database.executemany(sql.rewrite, _rows(sql, rows, rewritten))
+
+
+def _as_tuple(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _rows(sql: TableSQL, rows: dict[Any, Any], keys: list[Any]) -> Iterator[tuple[Any, ...]]:
@@ -145,5 +159,5 @@ def _write_document_rows(database: sqlite3.Connection, work: UnitOfWork) -> None
     changes = work.document_rows.changes
     replaced = [(key,) for key, change in changes.items() if change is not Change.CREATED]
     database.executemany("DELETE FROM document_rows WHERE document_id = ?", replaced)
-    rows = (row for key in changes for row in work.document_rows.rows[key] or ())
+    rows = (row for key in changes for row in work.document_rows.rows.get(key) or ())
     database.executemany(_DOCUMENT_ROWS.insert, map(tuple, rows))
