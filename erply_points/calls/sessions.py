@@ -43,7 +43,7 @@ class _CountFailure:
         forgiven = before is None or 0 < before.blocked_until <= self.at
         failures = 1 if forgiven or before is None else before.failures + 1
         blocked_until = self.at + BLOCKED_SECONDS if failures >= FAILURES_MAX else 0
-        transaction.work.login_failures.put(self.key, LoginFailures(self.key, failures, blocked_until))
+        transaction.work.login_failures.put(self.key, LoginFailures(self.key, failures, blocked_until, self.at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,7 @@ class LoginFailures(NamedTuple):
     username: str
     failures: int
     blocked_until: UnixSeconds
+    last_at: UnixSeconds
 
 
 class Movement(NamedTuple):

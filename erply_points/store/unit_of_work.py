@@ -138,10 +138,10 @@ class Table(Generic[K, R]):
         pending = self.changes.get(key)
         stands = self.rows[key] is not None if pending is None else pending is not Change.CREATED
         absent = before is None or before is _UNREAD
-        if before is _UNREAD:
+        if before is _UNREAD and not flushed:
             del self.rows[key]
         else:
-            self.rows[key] = before
+            self.rows[key] = None if absent else before
         if flushed:
             # What the database holds is what was flushed last, whatever is undone since.
             change = _TO_RESTORE[stands, absent]

@@ -33,24 +33,24 @@ class Erply:
         self.key = answer["records"][0]["sessionKey"]
         return self
 
-    async def call(self, name: str, **params: Any) -> dict[str, Any]:
+    async def call(self, name: str, /, **params: Any) -> dict[str, Any]:
         """A single call's whole answer."""
         session = {"sessionKey": self.key} if self.key else {}
         return await self.post({"clientCode": self.code, **session, "request": name, **params})
 
-    async def records(self, name: str, **params: Any) -> list[Record]:
+    async def records(self, name: str, /, **params: Any) -> list[Record]:
         """The records of a single call that succeeds."""
         answer = await self.call(name, **params)
         assert answer["status"]["errorCode"] == 0, answer["status"]
         records: list[Record] = answer["records"]
         return records
 
-    async def record(self, name: str, **params: Any) -> Record:
+    async def record(self, name: str, /, **params: Any) -> Record:
         """The only record of a single call that succeeds."""
         (record,) = await self.records(name, **params)
         return record
 
-    async def error(self, name: str, **params: Any) -> tuple[int, str | None]:
+    async def error(self, name: str, /, **params: Any) -> tuple[int, str | None]:
         """Code and field of a single call that fails."""
         status = (await self.call(name, **params))["status"]
         assert status["responseStatus"] == "error", status

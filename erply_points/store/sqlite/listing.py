@@ -154,6 +154,7 @@ _WILDCARDS: Final = {"same": "{}", "prefix": "{}%", "contains": "%{}%"}
 
 def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
     value = condition.value
+    bound: Any
     match condition.operator:
         case "attribute":
             stored = source.names["fields"]
@@ -169,6 +170,12 @@ def _condition(source: Source, condition: Condition) -> tuple[str, list[Any]]:
             folded = value if value.isascii() else value.casefold()
             bound = _WILDCARDS[condition.operator].format(re.sub(r"([\\%_])", r"\\\1", folded))
             test = "{} LIKE ? ESCAPE '\\'" if value.isascii() else "casefold({}) LIKE ? ESCAPE '\\'"
+        case "lists":
+            test = (
+                "EXISTS (SELECT 1 FROM json_each(?) AS asked"
+                " WHERE instr(',' || replace({}, ' ', '') || ',', ',' || asked.value || ','))"
+            )
+            bound = json.dumps(value)
         case "outside":
             column = source.column(condition.fields[0])
             return f"(({column} <= ? AND {column} > '00-00') OR {column} >= ?)", list(value)

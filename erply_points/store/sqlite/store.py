@@ -99,8 +99,7 @@ class SQLiteStore:
             raise FileNotFoundError(path)
         lock = lock_account(path, fcntl.LOCK_SH)
         try:
-            if not path.is_file():  # Removed since.
-                raise FileNotFoundError(path)
+            path.stat()  # Raises FileNotFoundError if it was removed since.
             writer = await connect(path, write=True)
             try:
                 await writer.run(lambda: migrations.migrate(writer.database))
@@ -115,14 +114,15 @@ class SQLiteStore:
 
     async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
         connection = self._writer if write else self._reader
-        version = self._settings[0]
-        sequences, settings, loaded = await connection.run(_begin, connection.database, needs, version, write=write)
-        if settings is not None:
+        version, settings = self._settings
+        sequences, changed, loaded = await connection.run(_begin, connection.database, needs, version, write=write)
+        if changed is not None:
+            settings = changed
             self._settings = (sequences.get(SETTINGS_SEQUENCE, 0), settings)
         work = UnitOfWork()
         work.sequences.rows.update(sequences)
         loading.keep(work, needs, loaded)
-        return SQLiteTransaction(connection, work, self._settings[1])
+        return SQLiteTransaction(connection, work, settings)
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         await self._writer.run(_set_settings, self._writer.database, settings)
@@ -137,7 +137,9 @@ class SQLiteStore:
             try:
                 await self._writer.close()
             finally:
-                os.close(self._lock)
+                if self._lock >= 0:
+                    os.close(self._lock)
+                self._lock = -1
 
 
 def lock_account(path: Path, kind: int) -> int:
@@ -174,7 +176,7 @@ def _begin(
 
 def _forget(database: sqlite3.Connection, before: UnixSeconds) -> None:
     database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
-    database.execute("DELETE FROM login_failures WHERE blocked_until < ?", (before,))
+    database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
 

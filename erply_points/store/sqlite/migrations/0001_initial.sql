@@ -36,7 +36,8 @@ CREATE INDEX sessions_expiry ON sessions (expires_at);
 CREATE TABLE login_failures (
     username      TEXT PRIMARY KEY,
     failures      INTEGER NOT NULL CHECK (failures >= 0),
-    blocked_until INTEGER NOT NULL
+    blocked_until INTEGER NOT NULL,
+    last_at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE vat_rates (

@@ -1,0 +1,340 @@
+"""Group commit: who shares a commit, in which order, and who is harmed by whose failure."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from erply_points.ledger.amounts import UnixSeconds
+from erply_points.store.group_commit import GROUP_SIZE_MAX, GroupCommit, union
+from erply_points.store.listing import Listing, Page
+from erply_points.store.protocol import Store, StoreUnavailable, Transaction
+from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
+from store.samples import ALL_CUSTOMERS, customer, ids, listed
+
+
+class FakeTransaction:
+    def __init__(self, store: "FakeStore") -> None:
+        self.work = UnitOfWork()
+        self.settings: Mapping[str, str] = {}
+        self._store = store
+
+    async def load(self, needs: Needs) -> None:
+        raise NotImplementedError
+
+    async def load_whole_wallet(self, key: WalletKey) -> None:
+        raise NotImplementedError
+
+    async def list(self, listing: Listing) -> Page:
+        raise NotImplementedError
+
+    async def forget(self, before: UnixSeconds) -> None:
+        raise NotImplementedError
+
+    async def commit(self) -> None:
+        await self._store.reach_disk()
+        if self._store.commits_failing:
+            self._store.commits_failing -= 1
+            raise StoreUnavailable("disk full")
+        self._store.events.append("commit")
+
+    async def rollback(self) -> None:
+        self._store.events.append("rollback")
+
+
+class FakeStore:
+    """Remembers what was done to it. While it is held, each commit waits to be let through."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.needs: list[Needs] = []
+        self._held = False
+        self._disk = asyncio.Semaphore(0)
+        self.begins_failing = 0
+        self.commits_failing = 0
+
+    def hold(self) -> None:
+        self._held = True
+
+    def let_one(self) -> None:
+        self._disk.release()
+
+    def let_all(self) -> None:
+        self._held = False
+        self._disk.release()
+
+    async def reach_disk(self) -> None:
+        if self._held:
+            await self._disk.acquire()
+
+    async def begin(self, needs: Needs, *, write: bool) -> Transaction:
+        self.events.append("begin" if write else "begin reading")
+        self.needs.append(needs)
+        if self.begins_failing:
+            self.begins_failing -= 1
+            raise StoreUnavailable("locked")
+        return FakeTransaction(self)
+
+    async def set_settings(self, settings: Mapping[str, str]) -> None:
+        raise NotImplementedError
+
+    async def check(self) -> list[str]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+
+class Broken(Exception):
+    """What a job may raise."""
+
+
+class NamedJob:
+    """Notes its name when it runs."""
+
+    def __init__(
+        self, name: str, events: list[str], error: Exception | None = None, needs: Needs | None = None
+    ) -> None:
+        self.name = name
+        self.needs: Needs = needs or {}
+        self._events = events
+        self._error = error
+
+    async def run(self, _: Transaction) -> None:
+        self._events.append(self.name)
+        if self._error is not None:
+            raise self._error
+
+
+async def _let_run() -> None:
+    """Let everything run that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def fake() -> FakeStore:
+    return FakeStore()
+
+
+Run = Callable[..., "asyncio.Task[None]"]
+
+
+@pytest.fixture
+async def queue(fake: FakeStore) -> Any:
+    opened = GroupCommit(fake, write=True)
+    yield opened
+    fake.let_all()
+    await opened.close()
+
+
+@pytest.fixture
+def run(fake: FakeStore, queue: GroupCommit) -> Run:
+    def start(name: str, **job: Any) -> "asyncio.Task[None]":
+        return asyncio.create_task(queue.run(NamedJob(name, fake.events, **job)))
+
+    return start
+
+
+async def _outcomes(*tasks: Awaitable[None]) -> list[BaseException | None]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_jobs_that_wait_together_share_one_commit(fake: FakeStore, run: Run) -> None:
+    """While one commit is on its way to disk the others gather, and the next commit takes them all, in order."""
+    fake.hold()
+    tasks = [run("a")]
+    await _let_run()
+    tasks += [run(name) for name in "bcdef"]
+    await _let_run()
+    assert fake.events == ["begin", "a"]
+    fake.let_all()
+    assert await _outcomes(*tasks) == [None] * 6
+    assert fake.events == ["begin", "a", "commit", "begin", *"bcdef", "commit"]
+
+
+async def test_nobody_is_answered_before_the_commit(fake: FakeStore, run: Run) -> None:
+    """A job's caller waits until what the job did is on disk."""
+    fake.hold()
+    tasks = [run("a")]
+    await _let_run()
+    tasks += [run("b"), run("c")]
+    await _let_run()
+    assert [task.done() for task in tasks] == [False] * 3
+    fake.let_one()
+    await _let_run()
+    assert [task.done() for task in tasks] == [True, False, False]
+    assert fake.events[-1] == "c"
+    fake.let_all()
+    await _outcomes(*tasks)
+
+
+async def test_one_failing_job_harms_no_other(fake: FakeStore, run: Run) -> None:
+    """A group with a bad job is taken back and run one by one: only the bad job's caller sees the error."""
+    fake.hold()
+    tasks = [run("first")]
+    await _let_run()
+    tasks += [run("a"), run("bad", error=Broken()), run("c")]
+    fake.let_all()
+    outcomes = await _outcomes(*tasks)
+    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), Broken, type(None)]
+    assert fake.events == [
+        *("begin", "first", "commit"),
+        *("begin", "a", "bad", "rollback"),
+        *("begin", "a", "commit"),
+        *("begin", "bad", "rollback"),
+        *("begin", "c", "commit"),
+    ]
+
+
+async def test_a_commit_that_fails_is_tried_again_one_by_one(fake: FakeStore, run: Run) -> None:
+    """If the shared commit fails, each job gets a commit of its own, and its own outcome."""
+    fake.hold()
+    tasks = [run("first")]
+    await _let_run()
+    tasks += [run("a"), run("b")]
+    fake.let_one()
+    await tasks[0]
+    fake.commits_failing = 2
+    fake.let_all()
+    outcomes = await _outcomes(*tasks)
+    assert [type(outcome) for outcome in outcomes] == [type(None), StoreUnavailable, type(None)]
+    assert fake.events[3:] == [*("begin", "a", "b", "rollback"), *("begin", "a", "rollback"), *("begin", "b", "commit")]
+
+
+async def test_a_store_that_cannot_begin_fails_the_job_and_not_the_queue(fake: FakeStore, run: Run) -> None:
+    """A job that cannot begin is told so, and the next one is served."""
+    fake.begins_failing = 1
+    assert [type(outcome) for outcome in await _outcomes(run("a"))] == [StoreUnavailable]
+    assert await _outcomes(run("b")) == [None]
+    assert fake.events == ["begin", "begin", "b", "commit"]
+
+
+async def test_a_group_has_a_limit(fake: FakeStore, run: Run) -> None:
+    """The first of many that wait does not wait for all of them: a group takes so many and no more."""
+    fake.hold()
+    tasks = [run("first")]
+    await _let_run()
+    tasks += [run("job") for _ in range(GROUP_SIZE_MAX + 5)]
+    fake.let_all()
+    assert await _outcomes(*tasks) == [None] * (GROUP_SIZE_MAX + 6)
+    groups = " ".join(fake.events[3:]).split("begin")[1:]
+    assert [group.count("job") for group in groups] == [GROUP_SIZE_MAX, 5]
+
+
+async def test_what_the_jobs_need_is_read_at_once(fake: FakeStore, run: Run) -> None:
+    """A group begins once, with the needs of all its jobs together, and no job's needs are changed by that."""
+    fake.hold()
+    mine: dict[str, set[Any]] = {"customers": {1}}
+    tasks = [run("first", needs={"users": {9}})]
+    await _let_run()
+    tasks += [run("a", needs=mine), run("b", needs={"customers": {2}, "wallets": {(2, 1)}})]
+    fake.let_all()
+    await _outcomes(*tasks)
+    assert fake.needs == [{"users": {9}}, {"customers": {1, 2}, "wallets": {(2, 1)}}]
+    assert mine == {"customers": {1}}
+    assert union([]) == {}
+
+
+async def test_a_caller_that_goes_away_disturbs_nobody(fake: FakeStore, run: Run) -> None:
+    """A job whose caller stops waiting is finished all the same, and the others are answered."""
+    fake.hold()
+    gone = run("gone")
+    await _let_run()
+    waiting, leaving = run("waits"), run("leaves")
+    await _let_run()
+    gone.cancel()
+    leaving.cancel()
+    fake.let_all()
+    outcomes = await _outcomes(gone, waiting, leaving)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, type(None), asyncio.CancelledError]
+    assert await _outcomes(run("later")) == [None]
+    assert fake.events == [
+        *("begin", "gone", "commit"),
+        *("begin", "waits", "leaves", "commit"),
+        *("begin", "later", "commit"),
+    ]
+
+
+async def test_closing_finishes_what_waits(fake: FakeStore, queue: GroupCommit, run: Run) -> None:
+    """Whoever was in the queue when it closes is still committed and answered."""
+    fake.hold()
+    tasks = [run("a")]
+    await _let_run()
+    tasks += [run("b"), run("c")]
+    await _let_run()
+    closing = asyncio.create_task(queue.close())
+    await _let_run()
+    assert not closing.done()
+    fake.let_all()
+    await closing
+    assert await _outcomes(*tasks) == [None] * 3
+    assert fake.events[-1] == "commit"
+
+
+async def test_reading_jobs_begin_a_reading_transaction(fake: FakeStore) -> None:
+    """A queue of readers never asks for the right to write."""
+    readers = GroupCommit(fake, write=False)
+    await readers.run(NamedJob("a", fake.events))
+    await readers.close()
+    assert fake.events[:2] == ["begin reading", "a"]
+
+
+class Save:
+    """Makes a customer, then fails if told to."""
+
+    def __init__(self, number: int, *, fails: bool = False) -> None:
+        self.number = number
+        self.needs: Needs = {"customers": {number}}
+        self.fails = fails
+        self.seen: list[int] = []
+
+    async def run(self, transaction: Transaction) -> None:
+        transaction.work.customers.put(self.number, customer(self.number))
+        self.seen = await ids(transaction, ALL_CUSTOMERS)
+        if self.fails:
+            raise Broken
+
+
+async def test_on_a_real_store_only_good_jobs_are_kept(store: Store) -> None:
+    """Of a group on a real store the good jobs are there and nothing of the bad one, flushed or not."""
+    queue = GroupCommit(store, write=True)
+    jobs = [Save(number, fails=number == 3) for number in range(1, 7)]
+    outcomes = await _outcomes(*(queue.run(job) for job in jobs))
+    await queue.close()
+    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), Broken] + [type(None)] * 3
+    assert await listed(store, ALL_CUSTOMERS) == [1, 2, 4, 5, 6]
+    assert jobs[-1].seen == [1, 2, 4, 5, 6]
+
+
+async def test_readers_do_not_wait_for_writers(store: Store) -> None:
+    """A reader is answered while a writer is still at work, and sees nothing of it."""
+    writes, reads = GroupCommit(store, write=True), GroupCommit(store, write=False)
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Save):
+        async def run(self, transaction: Transaction) -> None:
+            await super().run(transaction)
+            started.set()
+            await go_on.wait()
+
+    class Look:
+        needs: Needs = MappingProxyType({})
+        found: tuple[int, ...] = (0,)
+
+        async def run(self, transaction: Transaction) -> None:
+            self.found = tuple(await ids(transaction, ALL_CUSTOMERS))
+
+    writing = asyncio.create_task(writes.run(Slow(1)))
+    await started.wait()
+    look = Look()
+    await reads.run(look)
+    assert (look.found, writing.done()) == ((), False)
+    go_on.set()
+    await writing
+    await reads.run(look)
+    assert look.found == (1,)
+    await writes.close()
+    await reads.close()
