@@ -21,7 +21,7 @@ class Format:
     encode: Callable[[Answer], bytes]
 
 
-def _json(answer: Answer) -> bytes:
+def _json(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer)
     except TypeError:  # A requestID of more than 64 bits, which orjson does not write.
@@ -37,7 +37,7 @@ def _xml(answer: Answer) -> bytes:
     root = ET.Element("response")
     _fill(root, "response", answer)
     encoded: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return encoded
+    return encoded.replace(b"\r", b"&#13;")  # A bare one would be read as a line feed.
 
 
 def _fill(element: ET.Element, name: str, value: Any) -> None:
@@ -59,7 +59,7 @@ def _fill(element: ET.Element, name: str, value: Any) -> None:
         case str():
             element.text = _NOT_XML.sub("\ufffd", value)
         case _:
-            element.text = str(value)
+            element.text = _json(value).decode()
 
 
 JSON: Final = Format("JSON", "application/json; charset=UTF-8", _json)

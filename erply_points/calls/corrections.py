@@ -11,7 +11,7 @@ import orjson
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.points import customer_of, document_of
 from erply_points.calls.refusals import InvalidValue, UnknownID
-from erply_points.calls.returns import payments, settled
+from erply_points.calls.returns import payments, reversed_points, settled
 from erply_points.ledger.amounts import NEVER
 from erply_points.ledger.corrections import (
     change_times,
@@ -66,7 +66,7 @@ def _lot(context: Context, lot_id: int) -> Lot:
 
 def _move_lot(context: Context, lot: Lot, customer_id: int) -> None:
     work = context.work
-    if any(reversal.points for reversal in work.reversals_of.get(lot.id) or ()):
+    if reversed_points(context, lot):
         raise InvalidValue("customerID", "An earning of which a return has taken back points cannot be moved.")
     for each in work.paid_by.get(lot.id) or ():
         _debit(context, each.transaction_id)

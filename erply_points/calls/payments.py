@@ -69,10 +69,14 @@ def _save(context: Context, params: Params) -> list[Record]:
     before = work.payments.get(payment_id) if payment_id else None
     if payment_id and before is None:
         raise UnknownID("paymentID", f"There is no payment {payment_id}.")
+    key = _uuid_key(params["temporaryUUID"]) if params.get("temporaryUUID") and before is None else ""
+    if key:
+        _check_unseen(context, key)
     saved = _changed(context, params, before or _blank(context, params))
     if before is None:
         saved = saved._replace(id=work.new_id("payments"))
-        _remember(context, params.get("temporaryUUID", ""), saved)
+    if key:
+        work.document_uuids.put(key, DocumentUUID(key, saved.document_id, context.now))
     book(context, before, saved)
     return [{"paymentID": saved.id}]
 
@@ -165,15 +169,10 @@ def _with_card_data(attributes: Iterable[Record], params: Params) -> list[Record
     return list(by_name.values())
 
 
-def _remember(context: Context, uuid: str, payment: Payment) -> None:
-    """Refuse a new payment whose key has made one within a day, and remember the key."""
-    if not uuid:
-        return
-    key = _uuid_key(uuid)
+def _check_unseen(context: Context, key: str) -> None:
     seen = context.work.document_uuids.get(key)
     if seen is not None and seen.seen_at > context.now - DAY_SECONDS:
         raise DuplicateUUID("temporaryUUID", "A payment with this temporaryUUID was saved within the last day.")
-    context.work.document_uuids.put(key, DocumentUUID(key, payment.document_id, context.now))
 
 
 def book(context: Context, before: Payment | None, after: Payment | None) -> None:

@@ -79,11 +79,16 @@ def needed(call: str, given: Mapping[str, Any]) -> str | None:
         return f"{_VIEWED[call]}.view"
     if call in _SAVED:
         kind, id_name = _SAVED[call]
-        return f"{kind}.{'edit' if given.get(id_name) not in _NONE else 'add'}"
+        return f"{kind}.{'edit' if _whole(given.get(id_name)) else 'add'}"
     return _OTHER.get(call)
 
 
-_NONE: Final[tuple[Any, ...]] = (None, "", 0, "0")
+def _whole(value: Any) -> int:
+    """An ID as the call will read it, before it is known to be one; 0 for none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def check(user_rights: Rights, call: str, given: Mapping[str, Any]) -> None:
@@ -94,9 +99,9 @@ def check(user_rights: Rights, call: str, given: Mapping[str, Any]) -> None:
         raise _REFUSALS[action](None, f"The user may not {action} {kind}.")
     if call == "addCustomerRewardPoints" and not user_rights.allow("rightAddRewardPoints"):
         raise NoAddingRights(None, "The user may not edit customers' points.")
-    warehouse_id = str(given.get("warehouseID") or "")
-    limited = call == "saveSalesDocument" and user_rights.warehouses is not None and warehouse_id.isdecimal()
-    if limited and int(warehouse_id) not in (user_rights.warehouses or ()):
+    warehouse_id = _whole(given.get("warehouseID"))
+    limited = call == "saveSalesDocument" and user_rights.warehouses is not None and warehouse_id
+    if limited and warehouse_id not in (user_rights.warehouses or ()):
         raise NoLocationAccess("warehouseID", "The user has no access to this store.")
 
 

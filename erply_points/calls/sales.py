@@ -84,6 +84,7 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
     if params.get("confirmInvoice", 1):
         document = _confirmed(context, params, document, rows)
     work.documents.put(document.id, document)
+    work.credits_of.rows.pop(document.credited_document_id, None)
     work.document_rows.put(document.id, rows)
     if uuid:
         work.document_uuids.put(uuid, DocumentUUID(uuid, document.id, context.now))
@@ -105,6 +106,7 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
     if not before.confirmed and params.get("confirmInvoice", 0):
         document = _confirmed(context, params, document, rows)
     work.documents.put(document.id, document)
+    work.credits_of.rows.pop(document.credited_document_id, None)
     if rows is not rows_before:
         work.document_rows.put(document.id, rows)
     return document, rows

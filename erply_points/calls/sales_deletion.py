@@ -10,7 +10,7 @@ from erply_points.store.unit_of_work import Needs
 
 def _needs(params: Params) -> Needs:
     document_id = params["documentID"]
-    names = ("documents", "document_rows", "returns", "returns_of", "payments_of", "lots_of", "redemptions_of")
+    names = ("documents", "document_rows", "returns", "credits_of", "payments_of", "lots_of", "redemptions_of")
     return {name: {document_id} for name in names}
 
 
@@ -22,7 +22,7 @@ def _delete(context: Context, params: Params) -> list[Record]:
         raise UnknownID("documentID", f"There is no sales document {document_id}.")
     if work.payments_of.get(document_id):
         raise RelatedRecords("documentID", "Payments refer to this document.")
-    if work.returns_of.get(document_id):
+    if work.credits_of.get(document_id):
         raise RelatedRecords("documentID", "Credit invoices refer to this document.")
     lots = work.lots_of.get(document_id) or ()
     redemptions = work.redemptions_of.get(document_id) or ()
@@ -42,7 +42,8 @@ def _delete(context: Context, params: Params) -> list[Record]:
     for table in (work.lots_of, work.redemptions_of):
         table.rows.pop(document_id, None)
     if document.number:
-        work.document_numbers.delete((document.type, document.number))
+        work.document_numbers.rows.pop((document.type, document.number), None)
+    work.credits_of.rows.pop(document.credited_document_id, None)
     work.document_rows.delete(document_id)
     work.documents.delete(document_id)
     return []

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from erply_points.calls import fields, money
 from erply_points.calls.call import Context, Params
+from erply_points.calls.crediting import Wanted, assign
 from erply_points.calls.refusals import Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
+from erply_points.calls.returns import credited_before
 from erply_points.store.rows import Document, DocumentRow, VatRate
 
 ROWS_MAX: Final = 1_000
@@ -28,7 +30,7 @@ def priced_rows(
 ) -> tuple[DocumentRow, ...]:
     """The rows that the caller sends, none if there are none. Raises what is wrong with a row."""
     given = given_rows(params)
-    if document.type == "CREDITINVOICE" and document.credited_document_id:
+    if document.type == "CREDITINVOICE" and document.credited_document_id and given:
         given = _with_credited_prices(context, document, given)
     rules = _promotion_rules(params)
     rates = {number: _vat_rate(context, number, values) for number, values in given.items()}
@@ -54,17 +56,15 @@ def given_rows(params: Params) -> dict[int, dict[str, Any]]:
 def _with_credited_prices(
     context: Context, document: Document, given: dict[int, dict[str, Any]]
 ) -> dict[int, dict[str, Any]]:
-    """The rows of a credit invoice; a row without a price has that of the row it credits."""
+    """The rows of a credit invoice; what a row leaves out of its price is that of the row it credits."""
     sold = context.work.document_rows.get(document.credited_document_id) or ()
+    before, _ = credited_before(context, document.credited_document_id, sold)
+    wanted = [Wanted.of_values(number, values) for number, values in given.items()]
     completed = {}
-    for number, values in given.items():
-        article = (values.get("productID", 0), values.get("serviceID", 0))
-        credited = next((row for row in sold if (row.product_id, row.service_id) == article and any(article)), None)
-        if credited is not None and "price" not in values and "discount" not in values:
-            own = {"price": credited.price, "discount": credited.discount, "vatrateID": credited.vat_rate_id}
-            completed[number] = {**own, **values}
-        else:
-            completed[number] = values
+    for (number, values), taken in zip(given.items(), assign(sold, before, wanted), strict=True):
+        own = taken[0].sold if taken else None
+        price = {"price": own.price, "discount": own.discount, "vatrateID": own.vat_rate_id} if own else {}
+        completed[number] = {**price, **values}
     return completed
 
 

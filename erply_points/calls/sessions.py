@@ -49,8 +49,8 @@ class _CountFailure:
 @dataclass(frozen=True, slots=True)
 class _LoggedIn:
     user: User
-    key: str
-    """Under what failures are counted: a success forgives them."""
+    forgiven_key: str = ""
+    """Whose failures the success forgives. A right PIN forgives none: one's own would pay for guesses at another's."""
 
 
 async def _not_blocked(account: Account, key: str) -> None:
@@ -93,7 +93,7 @@ async def _check_pin(account: Account, session: OpenSession | None, params: Para
         user = (await account.read({"pins": {pin_hash}})).pins.get(pin_hash)
         if user is None:
             raise await _refuse(account, key, "No user has this PIN.")
-    return _LoggedIn(user, key)
+    return _LoggedIn(user)
 
 
 def _open(context: Context, params: Params, call: str) -> Record:
@@ -104,8 +104,8 @@ def _open(context: Context, params: Params, call: str) -> Record:
     key = new_session_key()
     session = Session(hash_session_key(key), logged_in.user.id, context.now, context.now + length)
     context.work.sessions.put(session.key_hash, session)
-    if context.work.login_failures.get(logged_in.key) is not None:
-        context.work.login_failures.delete(logged_in.key)
+    if logged_in.forgiven_key and context.work.login_failures.get(logged_in.forgiven_key) is not None:
+        context.work.login_failures.delete(logged_in.forgiven_key)
     return _user_record(call, context, logged_in.user, session, key)
 
 

@@ -86,11 +86,13 @@ class Reversal(NamedTuple):
 class Allocation(NamedTuple):
     """That a lot pays for a redemption or a reversal; below zero, that it no longer does.
 
-    Only ever added: what a lot pays for a transaction is the sum. `number` is that of the wallet's last entry.
+    Only ever added: what a lot pays for a transaction is the sum. `number` is that of the last entry in the wallet
+    of `customer_id`, who may since have given the transaction or the lot to another customer.
     """
 
     transaction_id: int
     lot_id: int
+    customer_id: int
     number: int
     points: Millipoints
 

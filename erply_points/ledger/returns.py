@@ -153,15 +153,39 @@ def give_back(
     return draft.posting()
 
 
-def take_again(wallet: Wallet, redemption: Redemption, points: Millipoints, at: UnixSeconds) -> Posting:
-    """Spend again what had been given back of a redemption; what is no longer there is owed."""
+def take_again(
+    wallet: Wallet, redemption: Redemption, points: Millipoints, given: Paid, lots: Sequence[Lot], at: UnixSeconds
+) -> Posting:
+    """Spend again what `give_back` had given back of a redemption.
+
+    The lots that it was `given` to pay first: with what of it they have lost to their expiry, then with what they
+    have. What is no longer there is taken from the other lots, and then owed.
+    """
     draft = Draft(wallet, at)
     assert 0 < points <= redemption.returned
     if draft.balance - points < -BALANCE_MAX:
         raise BalanceTooLarge(BALANCE_MAX)
     redemption = redemption._replace(returned=redemption.returned - points)
+    from_expired = {lot.id: min(given[lot.id], draft.current(lot).expired) for lot in lots}
+    lost = sum(from_expired.values())
     draft.redeemed += points
-    draft.record(EntryKind.REDEEM, -points, redemption.id)
-    unpaid = draft.pay(redemption, points)
-    draft.owe(redemption, unpaid)
+    draft.expired -= lost
+    if points > lost:
+        draft.record(EntryKind.REDEEM, lost - points, redemption.id)
+    missing = points
+    for lot in sorted(lots, key=redemption_order):
+        current = draft.current(lot)
+        revived = from_expired[lot.id]
+        own = min(given[lot.id] - revived, current.remaining)
+        if revived + own:
+            draft.put(
+                current._replace(
+                    expired=current.expired - revived,
+                    remaining=current.remaining - own,
+                    redeemed=current.redeemed + revived + own,
+                )
+            )
+            draft.allocate(redemption.id, lot.id, revived + own)
+            missing -= revived + own
+    draft.owe(redemption, draft.pay(redemption, missing) if missing else 0)
     return draft.posting()

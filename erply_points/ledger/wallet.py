@@ -164,7 +164,7 @@ class Draft:
             if not self._complete:
                 raise LotsNotLoaded(self._customer_id, self._currency_id)
             since = self._last_at
-            for moment in sorted({lot.available_at for lot in self._lots if since < lot.available_at < self.at}):
+            for moment in sorted({lot.available_at for lot in self._lots if since <= lot.available_at < self.at}):
                 self._expire(moment)
                 self._repay(moment)
         self._expire(self.at)
@@ -242,7 +242,7 @@ class Draft:
 
     def allocate(self, transaction_id: int, lot_id: int, points: Millipoints) -> None:
         """Write down that a lot pays for a transaction; below zero, that it no longer does."""
-        self._allocations.append(Allocation(transaction_id, lot_id, self._entries, points))
+        self._allocations.append(Allocation(transaction_id, lot_id, self._customer_id, self._entries, points))
 
     def lacking(self, points: Millipoints) -> Millipoints:
         """How much of `points` no lot could pay now. Raises LotsNotLoaded."""

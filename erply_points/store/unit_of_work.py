@@ -62,7 +62,7 @@ class NotLoaded(Exception):
 BELONGINGS: Final = frozenset(
     {
         *("returns_of", "payments_of", "lots_of", "redemptions_of", "reversals_by", "reversals_of"),
-        *("paid_for", "paid_by", "documents_of", "coupons_issued"),
+        *("paid_for", "paid_by", "credits_of", "documents_of", "coupons_issued"),
     }
 )
 """Tables of rows that belong to another: which they are, not how they stand. They are never written; a change of what
@@ -181,7 +181,7 @@ class UnitOfWork:
         self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
         self.reversals: Table[int, Reversal] = Table("reversals", log)
-        self.allocations: Table[tuple[int, int, int], Allocation] = Table("allocations", log)
+        self.allocations: Table[tuple[int, int, int, int], Allocation] = Table("allocations", log)
         self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
         self.corrections: Table[int, Correction] = Table("corrections", log)
         # Look-ups by another key than the ID. Whoever changes the row keeps them up to date.
@@ -202,6 +202,7 @@ class UnitOfWork:
         self.reversals_of: Table[int, tuple[Reversal, ...]] = Table("reversals_of", log)
         self.paid_for: Table[int, tuple[Paid, ...]] = Table("paid_for", log)
         self.paid_by: Table[int, tuple[Paid, ...]] = Table("paid_by", log)
+        self.credits_of: Table[int, tuple[Document, ...]] = Table("credits_of", log)
         self.documents_of: Table[int, tuple[Document, ...]] = Table("documents_of", log)
         self.coupons_issued: Table[int, tuple[IssuedCoupon, ...]] = Table("coupons_issued", log)
         self.tables: dict[str, Table[Any, Any]] = {
@@ -229,7 +230,7 @@ class UnitOfWork:
         for reversal in posting.reversals.values():
             self.reversals.put(reversal.id, reversal)
         for allocation in posting.allocations:
-            self.allocations.put(allocation[:3], allocation)
+            self.allocations.put(allocation[:4], allocation)
             for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
                 if key in table.rows:
                     table.put(key, _with(table.get(key) or (), allocation))
@@ -308,7 +309,7 @@ class UnitOfWork:
 
 def _lot_rewritten(before: Lot, after: Lot) -> bool:
     """Whether a lot opened or closed, or was corrected; otherwise only its sums changed."""
-    return (not before.remaining) != (not after.remaining) or before[8:] != after[8:]
+    return (not before.remaining) != (not after.remaining) or before[8:] != after[8:] or before[:4] != after[:4]
 
 
 def _with(paid: tuple[Paid, ...], allocation: Allocation) -> tuple[Paid, ...]:

@@ -564,7 +564,7 @@ async def test_entries_and_allocations_are_written_with_their_posting(store: Sto
         work.customers.put(work.new_id("customers"), customer(1))
         earned(work, lot(work.new_id("transactions"), 1, 50))
         posting = redeemed(work, redemption(work.new_id("transactions"), 1, 20))
-        assert posting.allocations == [Allocation(2, 1, 2, 20)]
+        assert posting.allocations == [Allocation(2, 1, 1, 2, 20)]
         assert posting.entries == [Entry(1, CURRENCY, 2, 100, EntryKind.REDEEM.value, -20, 30, 2)]
 
     await change(store, make, wallets(1))

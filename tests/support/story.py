@@ -209,7 +209,7 @@ class _Telling:
         """Keep what was decided about a transaction; return it in words."""
         self.book.post(posting)
         words = []
-        for transaction_id, lot_id, _, points in posting.allocations:
+        for transaction_id, lot_id, _, _, points in posting.allocations:
             repays = "" if transaction_id == about else f"repays {self.redemption_names[transaction_id]} "
             words.append(f"{self.lot_names[lot_id]} {repays}{_points(points)}")
         debit = posting.redemptions.get(about) or posting.reversals.get(about)

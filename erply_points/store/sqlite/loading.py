@@ -196,6 +196,7 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "reversals_of": _belonging("reversals", Reversal, "lot_id"),
     "paid_for": _grouped(_PAID_FOR, Paid),
     "paid_by": _grouped(_PAID_BY, Paid),
+    "credits_of": _belonging("documents", Document, "credited_document_id"),
     "documents_of": _belonging("documents", Document, "customer_id"),
     "coupons_issued": _belonging("issued_coupons", IssuedCoupon, "coupon_id"),
     "document_uuids": _by_key("document_uuids", DocumentUUID, "uuid"),

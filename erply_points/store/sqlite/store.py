@@ -34,7 +34,7 @@ class SQLiteTransaction:
             loading.keep(self.work, missing, loaded)
 
     def _read(self, missing: Needs) -> Loaded:
-        if "wallets" in missing or BELONGINGS & missing.keys():
+        if {"wallets", "document_numbers"} & missing.keys() or BELONGINGS & missing.keys():
             self._flush()  # They are made of rows that may have changed.
         return loading.read(self._connection.database, missing)
 

@@ -99,7 +99,7 @@ TABLES: Final[dict[str, TableSQL]] = {
     ),
     "redemptions": TableSQL("redemptions", Redemption, _KEY),
     "reversals": TableSQL("reversals", Reversal, _KEY),
-    "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "number")),
+    "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "customer_id", "number")),
     "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
     "corrections": TableSQL("corrections", Correction, _KEY),
 }

@@ -81,7 +81,7 @@ CASES: Final[dict[str, tuple[str, list[str]]]] = {
     "reversal": (
         "DELETE FROM allocations WHERE transaction_id = 4; DELETE FROM redemptions WHERE id = 4;"
         " UPDATE lots SET redeemed = redeemed - 60, reversed = reversed + 60 WHERE id = 1;"
-        f" INSERT INTO allocations VALUES (4, 1, 3, 60); {_REVERSAL.format(points=50, forgiven=0)}"
+        f" INSERT INTO allocations VALUES (4, 1, 1, 3, 60); {_REVERSAL.format(points=50, forgiven=0)}"
         f" UPDATE wallets SET redeemed = redeemed - 60, reversed = reversed + 50 WHERE customer_id = 1",
         ["reversal 4: its allocations, its unpaid, forgiven and expired parts do not add up to its points"],
     ),
@@ -97,7 +97,7 @@ CASES: Final[dict[str, tuple[str, list[str]]]] = {
         ],
     ),
     "allocation below zero": (
-        "INSERT INTO allocations VALUES (8, 1, 9, -5), (4, 1, 9, 5), (4, 2, 9, -5), (8, 2, 9, 5);"
+        "INSERT INTO allocations VALUES (8, 1, 1, 9, -5), (4, 1, 1, 9, 5), (4, 2, 1, 9, -5), (8, 2, 1, 9, 5);"
         " UPDATE allocations SET transaction_id = 8, number = 1 WHERE transaction_id = 5;"
         " UPDATE redemptions SET points = 60 WHERE id = 8; DELETE FROM redemptions WHERE id = 5",
         ["transaction 4 takes less than nothing from lot 2"],

@@ -344,9 +344,10 @@ CREATE INDEX reversals_lot ON reversals (lot_id);
 CREATE TABLE allocations (
     transaction_id INTEGER NOT NULL,
     lot_id         INTEGER NOT NULL REFERENCES lots (id),
+    customer_id    INTEGER NOT NULL,
     number         INTEGER NOT NULL,
     points         INTEGER NOT NULL CHECK (points <> 0),
-    PRIMARY KEY (transaction_id, lot_id, number)
+    PRIMARY KEY (transaction_id, lot_id, customer_id, number)
 ) STRICT, WITHOUT ROWID;
 
 -- Edits of the histories. Only added to.
