@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+import orjson
+
 from erply_points.accounts import settings as account_settings
 from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password, hash_pin
 from erply_points.accounts.pool import is_account_code
 from erply_points.accounts.rights import ALL_RIGHTS, Rights
-from erply_points.accounts.settings import PIN_SECRET
+from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
 from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
-from erply_points.store.rows import User, VatRate
+from erply_points.store.rows import Master, User, VatRate
 
 _USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 
@@ -40,6 +42,13 @@ async def _opened(stores: Stores, code: str) -> AsyncIterator[Store]:
         yield store
 
 
+def _check_settings(settings: Mapping[str, str]) -> None:
+    """Raise InvalidSetting for what nobody may set."""
+    if PIN_SECRET in settings:
+        raise InvalidSetting(f"there is no setting {PIN_SECRET}")
+    account_settings.parse(settings)
+
+
 def checked_code(code: str) -> str:
     """Raises Invalid."""
     if not is_account_code(code):
@@ -49,7 +58,7 @@ def checked_code(code: str) -> str:
 
 async def create_account(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
     """Make an account with one VAT rate, number 1, of 20 %. Raises Invalid, InvalidSetting."""
-    account_settings.parse(settings)
+    _check_settings(settings)
     try:
         store = await stores.create(checked_code(code))
     except FileExistsError:
@@ -66,7 +75,7 @@ async def create_account(stores: Stores, code: str, settings: Mapping[str, str])
 
 async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
     """Raises Invalid, InvalidSetting."""
-    account_settings.parse(settings)
+    _check_settings(settings)
     async with _opened(stores, code) as store:
         await store.set_settings(settings)
 
@@ -89,7 +98,11 @@ async def create_user(
             raise Invalid(f"There is a user {username} already, or another user has this PIN.")
         user_id = work.new_id("users")
         now = int(time.time())
-        user = User(user_id, username, hash_password(password), username, user_id, 1, now, pin_hash, rights.dump())
+        # Who logs in is somebody's employee, as in Erply.
+        last_name = orjson.dumps({"lastName": username}).decode()
+        employee = Master(work.new_id("employees"), username, "", now, now, last_name)
+        work.employees.put(employee.id, employee)
+        user = User(user_id, username, hash_password(password), username, employee.id, 1, now, pin_hash, rights.dump())
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id

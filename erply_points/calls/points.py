@@ -1,10 +1,11 @@
 """Reward points: subtract, add, balance and the two histories. Facts: `protocol/erply-calls.md`, "Points"."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.fields import id_list
+from erply_points.calls.master import TableName, check_known
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import EarnsNoPoints, InvalidValue, Refusal, UnknownID
@@ -48,8 +49,16 @@ def document_of(context: Context, params: Params, field: str = "invoiceID") -> i
     return document_id
 
 
+_REFERENCES: Final[Mapping[str, TableName]] = {
+    "salepointID": "points_of_sale",
+    "salespersonID": "employees",
+    "campaignID": "campaigns",
+}
+
+
 def subtract(context: Context, params: Params) -> list[Record]:
     customer_id = customer_of(context, params["customerID"]).id
+    check_known(context, params, _REFERENCES)
     redemption = Redemption(
         id=context.work.new_id(TRANSACTIONS),
         customer_id=customer_id,

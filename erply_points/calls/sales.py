@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from erply_points.calls import fields, money
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
+from erply_points.calls.master import TableName, check_known
 from erply_points.calls.points import add_lot, customer_of
 from erply_points.calls.refusals import (
     AlreadyConfirmed,
@@ -38,6 +39,15 @@ _INVOICE_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "INVOICE", "EXPO
 _DATES: Final = ("date", "deliveryDate", "shippingDate", "reserveGoodsUntilDate", "periodStartDate", "periodEndDate")
 _COLUMNS: Final = ("pointOfSaleID", "employeeID", "currencyCode")
 """Stored, but in columns of their own."""
+
+
+_REFERENCES: Final[Mapping[str, TableName]] = {
+    "pointOfSaleID": "points_of_sale",
+    "employeeID": "employees",
+    "productID": "products",
+    "campaignIDs": "campaigns",
+    "campaignID": "campaigns",
+}
 
 
 def _needs(params: Params) -> Needs:
@@ -197,6 +207,7 @@ def _header(context: Context, params: Params, before: Document) -> Document:
     for name in ("creditInvoiceType", "isCashInvoice", "doNotAddRewardPoints", "amountPaidWithStoreCredit"):
         if name in params:
             stored[name] = params[name]
+    check_known(context, params, _REFERENCES)
     document = before._replace(
         type=params.get("type", before.type),
         custom_number=params.get("customNumber", before.custom_number),

@@ -16,11 +16,10 @@ Events. What stands behind `->` is what must come of it; without an arrow it nee
     redeem POINTS on DAY   accepted redemptions are called R1, R2 ... in this order
     allow below zero, refuse below zero
     reverse POINTS of NAME on DAY         what a lot earned is taken back: reversals are called V1, V2 ...
-    owe what is missing, forgive what is missing
-                                          of a reversal; owed unless the story says otherwise
+    owe what is missing, forgive what is missing    of a reversal; owed unless the story says otherwise
     undo V1 on DAY
     give back POINTS of R1 on DAY [with N days grace]
-    spend again POINTS of R1 on DAY       what had been given back
+    spend again POINTS of R1 on DAY       what had been given back last
     change NAME [dated DAY] until DAY | for ever on DAY
     customer NAME                         what follows happens to this customer; the first has no name
     move NAME or R1 to CUSTOMER on DAY    CUSTOMER is `first` or a name
@@ -38,7 +37,7 @@ Expectations. Each is the whole truth at that point of the story; `none` stands 
     totals      earned 300    expired 200: those that are named
     balance     500 on 02-01
 
-A new rule needs a method here, its line in `_VERBS` and its words above.
+A new rule needs a method here, its verb among those at the end and its words above.
 """
 
 import re
@@ -98,13 +97,14 @@ class Book:
         self.allocations.extend(posting.allocations)
         self.entries.extend(posting.entries)
 
-    def paid(self, transaction_id: int) -> dict[int, Millipoints]:
-        """What each lot pays for a transaction."""
+    def paid(self, transaction_id: int) -> tuple[dict[int, Millipoints], list[Lot]]:
+        """What each lot pays for a transaction, and those lots."""
         sums: dict[int, Millipoints] = {}
         for each in self.allocations:
             if each.transaction_id == transaction_id:
                 sums[each.lot_id] = sums.get(each.lot_id, 0) + each.points
-        return {lot_id: points for lot_id, points in sums.items() if points}
+        paid = {number: points for number, points in sums.items() if points}
+        return paid, [self.lots[number] for number in paid]
 
 
 def new_lot(
@@ -116,9 +116,7 @@ def new_lot(
 ) -> Lot:
     """A lot as it is when it is earned, available at once unless said otherwise."""
     available_at = created_at if available_at is None else available_at
-    return Lot(
-        number, CUSTOMER, CURRENCY, earned, earned, 0, 0, 0, created_at, available_at, expires_at, 0, 0, 0, ""
-    )  # fmt: skip
+    return Lot(number, CUSTOMER, CURRENCY, earned, earned, 0, 0, 0, created_at, available_at, expires_at, 0, 0, 0, "")
 
 
 def new_redemption(number: int, points: Millipoints, created_at: UnixSeconds = 0) -> Redemption:
@@ -151,8 +149,8 @@ class _Telling:
         self.books = {"first": self.book}
         self.below_zero = False
         self.owed = True
-        self.lot_names: dict[int, str] = {}
-        self.redemption_names: dict[int, str] = {}
+        self.names: dict[int, str] = {}
+        self.given: dict[int, Millipoints] = {}
         self.transactions = 0
 
     def line(self, words: str) -> None:
@@ -177,7 +175,7 @@ class _Telling:
 
     def _earn(self, given: dict[str, str | None], on: str) -> str:
         name = given["name"] or ""
-        if not on or name in self.lot_names.values():
+        if not on or name in self.names.values():
             raise StoryError(f"lot {name} needs a day and a name of its own")
         lot = new_lot(
             self.transactions + 1,
@@ -188,7 +186,7 @@ class _Telling:
         )
         lot = lot._replace(customer_id=self.book.wallet.totals.customer_id)
         posting = ledger.earn(self.book.wallet, lot, moment(on))
-        self.lot_names[lot.id] = name
+        self.names[lot.id] = name
         return self._post(posting)
 
     def redeem(self, rest: str) -> str:
@@ -197,7 +195,7 @@ class _Telling:
         redemption = new_redemption(self.transactions + 1, from_points(int(asked["points"])), on)
         redemption = redemption._replace(customer_id=self.book.wallet.totals.customer_id)
         posting = ledger.redeem(self.book.wallet, redemption, on, below_zero=self.below_zero)
-        self.redemption_names[redemption.id] = f"R{sum(name[0] == 'R' for name in self.redemption_names.values()) + 1}"
+        self._name(redemption.id, "R")
         return self._post(posting)
 
     def _post(self, posting: Posting) -> str:
@@ -206,12 +204,12 @@ class _Telling:
         return self._told(posting, self.transactions)
 
     def _told(self, posting: Posting, about: int) -> str:
-        """Keep what was decided about a transaction; return it in words."""
+        """Keep what was decided about a transaction or a lot; return it in words."""
         self.book.post(posting)
         words = []
         for transaction_id, lot_id, _, _, points in posting.allocations:
-            repays = "" if transaction_id == about else f"repays {self.redemption_names[transaction_id]} "
-            words.append(f"{self.lot_names[lot_id]} {repays}{_points(points)}")
+            repays = "" if transaction_id == about else f"repays {self.names[transaction_id]} "
+            words.append(f"{self.names[lot_id]} {repays}{_points(points)}")
         debit = posting.redemptions.get(about) or posting.reversals.get(about)
         for name, fact in (("unpaid", "unpaid"), ("forgiven", "forgiven"), ("expired", "from_expired")):
             if getattr(debit, fact, 0):
@@ -220,14 +218,89 @@ class _Telling:
 
     def reverse(self, rest: str) -> str:
         asked, on = self._settled(_PART, rest)
-        lot = self.book.lots[self._number(self.lot_names, asked["name"])]
+        lot = self.book.lots[self._number(asked["name"])]
         points = from_points(int(asked["points"]))
-        reversal = Reversal(
-            self.transactions + 1, *self.book.wallet.totals[:2], lot.id, points, 0, 0, 0, on, 0
-        )  # fmt: skip
+        reversal = Reversal(self.transactions + 1, *self.book.wallet.totals[:2], lot.id, points, 0, 0, 0, on, 0)
         posting = returns.reverse(self.book.wallet, reversal, lot, on, below_zero=self.owed)
-        self.redemption_names[reversal.id] = f"V{sum(name[0] == 'V' for name in self.redemption_names.values()) + 1}"
+        self._name(reversal.id, "V")
         return self._post(posting)
+
+    def undo(self, rest: str) -> str:
+        asked, on = self._settled(_UNDO, rest)
+        reversal = self.book.reversals[self._number(asked["name"])]
+        lot = self.book.lots[reversal.lot_id]
+        posting = returns.undo_reversal(self.book.wallet, reversal, *self.book.paid(reversal.id), lot, on)
+        return self._told(posting, reversal.id)
+
+    def give(self, rest: str) -> str:
+        asked, on = self._settled(_PART, rest)
+        redemption = self.book.redemptions[self._number(asked["name"])]
+        points = from_points(int(asked["points"]))
+        before = self.book.paid(redemption.id)
+        grace = int(asked["days"] or 0) * 86_400
+        posting = returns.give_back(self.book.wallet, redemption, points, *before, on, grace_seconds=grace)
+        told = self._told(posting, redemption.id)
+        after, _ = self.book.paid(redemption.id)
+        self.given = {number: paid - after.get(number, 0) for number, paid in before[0].items()}
+        return told
+
+    def spend(self, rest: str) -> str:
+        asked, on = self._settled(_PART, rest)
+        redemption = self.book.redemptions[self._number(asked["name"])]
+        points = from_points(int(asked["points"]))
+        lots = [self.book.lots[number] for number in self.given]
+        posting = returns.take_again(self.book.wallet, redemption, points, self.given, lots, on)
+        return self._told(posting, redemption.id)
+
+    def change(self, rest: str) -> str:
+        asked, on = self._settled(_CHANGE, rest)
+        lot = self.book.lots[self._number(asked["name"])]
+        created_at = moment(asked["dated"]) if asked["dated"] else lot.created_at
+        expires_at = moment(asked["expires"]) if asked["expires"] else NEVER
+        return self._told(corrections.change_times(self.book.wallet, lot, created_at, expires_at, on), lot.id)
+
+    def move(self, rest: str) -> str:
+        asked, on = self._settled(_MOVE, rest)
+        about = self._number(asked["name"])
+        old, new = self.book, self._book(asked["customer"])
+        new.post(ledger.settle(new.wallet, on))
+        if about in old.lots:
+            lot = old.lots[about]
+            debits: list[Redemption | Reversal] = [*old.redemptions.values(), *old.reversals.values()]
+            paid = [(one, old.paid(one.id)[0].get(about, 0)) for one in debits]
+            taken = corrections.take_out_lot(old.wallet, lot, [each for each in paid if each[1]], on)
+            put = corrections.put_in_lot(new.wallet, lot, on)
+        else:
+            redemption = old.redemptions[about]
+            taken = corrections.take_out_redemption(old.wallet, redemption, *old.paid(about), on)
+            put = corrections.put_in_redemption(new.wallet, taken.redemptions[about], on, below_zero=self.below_zero)
+        words = self._told(taken, about)
+        for records in (old.lots, old.redemptions):
+            records.pop(about, None)
+        self.book = new
+        words += f" {self._told(put, about)}"
+        self.book = old
+        return words.strip()
+
+    def _settled(self, pattern: re.Pattern[str], rest: str) -> tuple[re.Match[str], UnixSeconds]:
+        """The words of an event, and its moment: what time has done until then is written down."""
+        asked = _match(pattern, rest)
+        on = moment(asked["on"])
+        self.book.post(ledger.settle(self.book.wallet, on))
+        return asked, on
+
+    def _name(self, number: int, kind: str) -> None:
+        self.names[number] = f"{kind}{sum(name.startswith(kind) for name in self.names.values()) + 1}"
+
+    def _number(self, name: str) -> int:
+        """The record of this name. Raises StopIteration if there is none."""
+        return next(number for number, each in self.names.items() if each == name)
+
+    def customer(self, rest: str) -> None:
+        self.book = self._book(rest)
+
+    def _book(self, customer: str) -> Book:
+        return self.books.setdefault(customer, Book(Wallet.empty(CUSTOMER + len(self.books), CURRENCY)))
 
     def owe(self, rest: str) -> None:
         _same("what is missing", rest)
@@ -236,83 +309,6 @@ class _Telling:
     def forgive(self, rest: str) -> None:
         _same("what is missing", rest)
         self.owed = False
-
-    def undo(self, rest: str) -> str:
-        asked, on = self._settled(_UNDO, rest)
-        book = self.book
-        reversal = book.reversals[self._number(self.redemption_names, asked["name"])]
-        paid = book.paid(reversal.id)
-        lots = [book.lots[lot_id] for lot_id in paid]
-        lot = book.lots[reversal.lot_id]
-        return self._told(returns.undo_reversal(book.wallet, reversal, paid, lots, lot, on), reversal.id)
-
-    def give(self, rest: str) -> str:
-        asked, on = self._settled(_PART, rest)
-        book = self.book
-        redemption = book.redemptions[self._number(self.redemption_names, asked["name"])]
-        paid = book.paid(redemption.id)
-        lots = [book.lots[lot_id] for lot_id in paid]
-        points = from_points(int(asked["points"]))
-        grace = int(asked["days"] or 0) * 86_400
-        posting = returns.give_back(book.wallet, redemption, points, paid, lots, on, grace_seconds=grace)
-        return self._told(posting, redemption.id)
-
-    def spend(self, rest: str) -> str:
-        asked, on = self._settled(_PART, rest)
-        redemption = self.book.redemptions[self._number(self.redemption_names, asked["name"])]
-        points = from_points(int(asked["points"]))
-        return self._told(returns.take_again(self.book.wallet, redemption, points, on), redemption.id)
-
-    def change(self, rest: str) -> str:
-        asked, on = self._settled(_CHANGE, rest)
-        lot = self.book.lots[self._number(self.lot_names, asked["name"])]
-        created_at = moment(asked["dated"]) if asked["dated"] else lot.created_at
-        expires_at = moment(asked["expires"]) if asked["expires"] else NEVER
-        return self._told(corrections.change_times(self.book.wallet, lot, created_at, expires_at, on), lot.id)
-
-    def customer(self, rest: str) -> None:
-        number = CUSTOMER + len(self.books)
-        self.book = self.books.setdefault(rest, Book(Wallet.empty(number, CURRENCY)))
-
-    def move(self, rest: str) -> str:
-        asked, on = self._settled(_MOVE, rest)
-        old, new = self.book, self.books[asked["customer"]]
-        new.post(ledger.settle(new.wallet, on))
-        if asked["name"] in self.lot_names.values():
-            lot = old.lots[self._number(self.lot_names, asked["name"])]
-            debits = {**old.redemptions, **old.reversals}
-            paid = [(debits[number], old.paid(number)[lot.id]) for number in debits if lot.id in old.paid(number)]
-            postings = (
-                corrections.take_out_lot(old.wallet, lot, paid, on),
-                corrections.put_in_lot(new.wallet, lot, on),
-            )
-            about = lot.id
-        else:
-            about = self._number(self.redemption_names, asked["name"])
-            redemption = old.redemptions[about]
-            paid_by = old.paid(about)
-            taken = corrections.take_out_redemption(
-                old.wallet, redemption, paid_by, [old.lots[each] for each in paid_by], on
-            )
-            put = corrections.put_in_redemption(new.wallet, taken.redemptions[about], on, below_zero=self.below_zero)
-            postings = (taken, put)
-        words = [self._told(postings[0], about)]
-        for records in (old.lots, old.redemptions):
-            records.pop(about, None)
-        self.book = new
-        words.append(self._told(postings[1], about))
-        self.book = old
-        return " ".join(filter(None, words))
-
-    def _settled(self, pattern: re.Pattern[str], rest: str) -> tuple[re.Match[str], UnixSeconds]:
-        """The words of an event, and its moment: the wallet has all written down that time has done until then."""
-        asked = _match(pattern, rest)
-        on = moment(asked["on"])
-        self.book.post(ledger.settle(self.book.wallet, on))
-        return asked, on
-
-    def _number(self, names: dict[int, str], name: str) -> int:
-        return next(number for number, each in names.items() if each == name)
 
     def allow(self, rest: str) -> None:
         _same("below zero", rest)
@@ -334,11 +330,11 @@ class _Telling:
             last = self.book.entries[-1].at
             pending = f" from {_day(lot.available_at)}" if lot.available_at > last else ""
             until = "for ever" if lot.expires_at == NEVER else f"until {_day(lot.expires_at)}"
-            found.append(f"{self.lot_names[lot.id]} {_points(lot.remaining)}{pending} {until}")
+            found.append(f"{self.names[lot.id]} {_points(lot.remaining)}{pending} {until}")
         _same(" ".join(found) or "none", rest)
 
     def debts(self, rest: str) -> None:
-        found = [f"{self.redemption_names[debt.id]} {_points(debt.unpaid)}" for debt in self.book.wallet.debts]
+        found = [f"{self.names[debt.id]} {_points(debt.unpaid)}" for debt in self.book.wallet.debts]
         _same(" ".join(found) or "none", rest)
 
     def entries(self, rest: str) -> None:
@@ -354,26 +350,11 @@ class _Telling:
         _same(f"{_points(self.book.wallet.balance_at(moment(on)))} on {on}", rest)
 
 
-_EVENTS: Final = {"earn", "redeem", "reverse", "undo", "give", "spend", "change", "move"}
+_EVENTS: Final = ("earn", "redeem", "reverse", "undo", "give", "spend", "change", "move")
+_POLICIES: Final = ("allow", "refuse", "owe", "forgive", "customer")
+_EXPECTATIONS: Final = ("lots", "debts", "entries", "totals", "balance")
 _VERBS: Final[dict[str, Callable[[_Telling, str], str | None]]] = {
-    "earn": _Telling.earn,
-    "redeem": _Telling.redeem,
-    "allow": _Telling.allow,
-    "refuse": _Telling.refuse,
-    "reverse": _Telling.reverse,
-    "owe": _Telling.owe,
-    "forgive": _Telling.forgive,
-    "undo": _Telling.undo,
-    "give": _Telling.give,
-    "spend": _Telling.spend,
-    "change": _Telling.change,
-    "customer": _Telling.customer,
-    "move": _Telling.move,
-    "lots": _Telling.lots,
-    "debts": _Telling.debts,
-    "entries": _Telling.entries,
-    "totals": _Telling.totals,
-    "balance": _Telling.balance,
+    verb: getattr(_Telling, verb) for verb in (*_EVENTS, *_POLICIES, *_EXPECTATIONS)
 }
 
 
