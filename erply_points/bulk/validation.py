@@ -15,7 +15,7 @@ import jsonschema_rs
 
 from erply_points import schemas
 from erply_points.calls.call import Params
-from erply_points.calls.refusals import ArrayGiven, InvalidFormat, InvalidValue, Refusal, RequiredMissing
+from erply_points.calls.refusals import ArrayGiven, Inconsistent, InvalidFormat, InvalidValue, Refusal, RequiredMissing
 from erply_points.calls.registry import CALLS
 
 ABSENT: Final = object()
@@ -25,6 +25,7 @@ Coercion = Callable[[Any], Any]
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,40}")
 _NUMBERED: Final = re.compile(r"\^([A-Za-z_]+)\[0-9\]\{1,6\}\$")
+_LEADING_ZEROS: Final = re.compile(r"(.*[A-Za-z_])0+(?=[0-9]+$)")
 _NAME_AND_NUMBER: Final = re.compile(r"(.*?[A-Za-z_])[0-9]{1,6}")
 
 
@@ -155,6 +156,10 @@ class CallValidator:
                 kind = self._numbered_kind(name)
                 if kind is None:
                     continue  # Unknown parameters are ignored.
+                if (plain := _LEADING_ZEROS.sub(r"\1", name)) != name:
+                    if given.get(plain, value) != value:
+                        raise Inconsistent(name[:100], f"{name[:100]} and {plain[:100]} name one parameter.")
+                    name = plain  # noqa: PLW2901 - amount01 is amount1
             if type(value) is not kind.plain:
                 if value is None:
                     continue

@@ -199,6 +199,7 @@ def birthday_conditions(start: str, end: str) -> list[Condition]:
 def _records(context: Context, _: Params, page: Page) -> list[Record]:
     def record(row: Customer) -> Record:
         person = not row.company_name
+        stored = fields.load(row.fields)
         return shape("getCustomers").record(
             {
                 "id": row.id,
@@ -220,7 +221,8 @@ def _records(context: Context, _: Params, page: Page) -> list[Record]:
                 "added": row.added_at,
                 "lastModified": row.changed_at,
             },
-            fields.load(row.fields),
+            stored,
+            {"payerID": stored["invoicePayerID"]} if "invoicePayerID" in stored else {},
         )
 
     return list(map(record, page.rows))

@@ -32,8 +32,8 @@ from erply_points.store.unit_of_work import Needs
 DAY_SECONDS: Final = 86_400
 """How long the `temporaryUUID` of a payment is remembered."""
 
-_TYPES: Final[tuple[str, ...]] = tuple(schemas.call_request("savePayment")["properties"]["type"]["enum"])
-_TYPE_IDS: Final = {name: number for number, name in enumerate(_TYPES, start=1)}
+TYPES: Final[tuple[str, ...]] = tuple(schemas.call_request("savePayment")["properties"]["type"]["enum"])
+_TYPE_IDS: Final = {name: number for number, name in enumerate(TYPES, start=1)}
 _CARD_NUMBER: Final = "card_number"
 _SENT_CARD_DATA: Final = {"cardHolder": "cardholder_name", "cardNumber": _CARD_NUMBER, "cardType": "card_type"}
 _SHOWN_CARD_DATA: Final = {**_SENT_CARD_DATA, "authorizationCode": "authCode", "referenceNumber": "refNo"}
@@ -128,11 +128,11 @@ def _type(params: Params, before: str) -> str:
     number: int = params.get("typeID", 0)
     if not number:
         return name or before
-    if number > len(_TYPES):
+    if number > len(TYPES):
         raise UnknownID("typeID", f"There is no way of payment {number}.")
     if name and _TYPE_IDS[name] != number:
-        raise Inconsistent("typeID", f"typeID {number} is {_TYPES[number - 1]}, and type says {name}.")
-    return _TYPES[number - 1]
+        raise Inconsistent("typeID", f"typeID {number} is {TYPES[number - 1]}, and type says {name}.")
+    return TYPES[number - 1]
 
 
 def _cents(params: Params, name: str, before: Cents = 0) -> Cents:
@@ -228,7 +228,7 @@ def _listing(_: Context, params: Params) -> Listing:
     asked = conditions(params, _FILTERS)
     asked += [Condition((by,), "in", fields.id_list(params[name])) for name, by in _LISTS.items() if params.get(name)]
     if number := params.get("typeID", 0):
-        asked.append(Condition(("type",), "in", _TYPES[number - 1 : number]))
+        asked.append(Condition(("type",), "in", TYPES[number - 1 : number]))
     if params.get("excludeStoreCreditPayments"):
         asked.append(Condition(("type",), "<>", "CREDIT"))
     asked += fields.attribute_conditions(params)

@@ -15,7 +15,7 @@ from erply_points.calls.credited import Credited, RowCredit
 from erply_points.calls.crediting import Wanted, assign, credit_of
 from erply_points.calls.points import TRANSACTIONS, wallet_of
 from erply_points.calls.refusals import Inconsistent, InvalidValue, UnknownID
-from erply_points.ledger.amounts import Millipoints
+from erply_points.ledger.amounts import Cents, Millipoints
 from erply_points.ledger.records import Lot, Redemption, Reversal
 from erply_points.ledger.returns import give_back, reverse, share, take_again, undo_reversal
 from erply_points.ledger.wallet import Wallet, settle
@@ -58,7 +58,7 @@ def take_back(context: Context, document: Document, rows: Sequence[DocumentRow],
     voids = fields.load(document.fields).get("creditInvoiceType") == "VOID"
     now = {} if voids else _credited_now(sold, before, rows, numbers)
     total = credited.combined((before, now))
-    whole = voids or _is_whole(sold, total)
+    quantities = _is_whole(sold, total)
     lots = [_of(work.lots, lot.id) for lot in work.lots_of.get(original.id) or () if lot.source == "sale"]
     redemptions: Sequence[Redemption] = ()
     if voids or context.settings.return_redeemed_points:
@@ -68,13 +68,13 @@ def take_back(context: Context, document: Document, rows: Sequence[DocumentRow],
     taken = [
         (
             lot,
-            _part(lot.earned, credited.net(earning_rows, total), earning_net, whole=whole)
+            _part(lot.earned, credited.net(earning_rows, total), earning_net, voids=voids, in_full=quantities)
             - reversed_points(context, lot),
         )
         for lot in lots
     ]
     given = [
-        (each, _part(each.points, credited.net(sold, total), all_net, whole=whole) - each.returned)
+        (each, _part(each.points, credited.net(sold, total), all_net, voids=voids, in_full=quantities) - each.returned)
         for each in redemptions
     ]
     given_back = {str(each.id): _give_back(context, each, points) for each, points in given if points > 0}
@@ -86,11 +86,13 @@ def take_back(context: Context, document: Document, rows: Sequence[DocumentRow],
     work.returns_of.rows.pop(original.id, None)
 
 
-def credited_before(context: Context, document_id: int, sold: Sequence[DocumentRow]) -> tuple[Credited, bool]:
-    """What has been credited of a document so far, and whether that is all of it."""
-    returns = context.work.returns_of.get(document_id) or ()
+def credited_before(
+    context: Context, document_id: int, sold: Sequence[DocumentRow], *, but_by: int = 0
+) -> tuple[Credited, bool]:
+    """What has been credited of a document so far, but by one credit invoice, and whether that is all of it."""
+    returns = [each for each in context.work.returns_of.get(document_id) or () if each.credit_document_id != but_by]
     before = credited.combined(credited.load(each.rows) for each in returns)
-    return before, any(each.voids for each in returns) or (bool(returns) and _is_whole(sold, before))
+    return before, any(each.voids for each in returns) or (returns != [] and _is_whole(sold, before))
 
 
 def _credited_now(
@@ -115,12 +117,14 @@ def undo(context: Context, returned: Return) -> None:
         if _of(work.reversals, reversal.id).points:
             _undo_reversal(context, reversal)
     for key, given in orjson.loads(returned.given_back).items():
-        to_lots = {int(lot_id): points for lot_id, points in given["lots"].items()}
+        to_lots = {int(lot_id): (points, lost_before) for lot_id, (points, lost_before) in given["lots"].items()}
         redemption = _of(work.redemptions, int(key))
-        lots = [_of(work.lots, lot_id) for lot_id in to_lots]
+        for lot_id in to_lots:
+            _of(work.lots, lot_id)
         wallet = settled(context, redemption.customer_id)
         redemption = _of(work.redemptions, redemption.id)
-        lots = [_of(work.lots, lot.id) for lot in lots]
+        # A lot or the redemption may have been given to another customer since: only one's own lots pay.
+        lots = [lot for lot_id in to_lots if (lot := _of(work.lots, lot_id)).customer_id == redemption.customer_id]
         work.post(take_again(wallet, redemption, given["points"], to_lots, lots, context.now))
     work.returns.delete(returned.credit_document_id)
     work.returns_of.rows.pop(returned.document_id, None)
@@ -146,10 +150,11 @@ def _is_whole(sold: Iterable[DocumentRow], total: Credited) -> bool:
     return all(not credited.left(row, total) for row in sold)
 
 
-def _part(points: Millipoints, part: int, whole_net: int, *, whole: bool) -> Millipoints:
-    if whole:
+def _part(points: Millipoints, part: Cents, whole: Cents, *, voids: bool, in_full: bool) -> Millipoints:
+    """How much of the points goes with the part of the net; goods without a price go by their quantity."""
+    if voids or (whole <= 0 and in_full):
         return points
-    return share(points, part, whole_net) if whole_net > 0 else 0
+    return share(points, part, whole) if whole > 0 else 0
 
 
 def _of(table: Table[int, R], key: int) -> R:
@@ -204,8 +209,9 @@ def _give_back(context: Context, redemption: Redemption, points: Millipoints) ->
     grace = context.settings.returned_points_grace_days * _DAY
     posting = give_back(wallet, current, points, paid, lots, context.now, grace_seconds=grace)
     work.post(posting)
+    lost_before = {lot.id: lot.expired for lot in lots}
     to_lots = {
-        str(each.lot_id): -each.points
+        str(each.lot_id): [-each.points, lost_before[each.lot_id]]
         for each in posting.allocations
         if each.transaction_id == redemption.id and each.points < 0
     }

@@ -11,6 +11,7 @@ from typing import Any, Final
 from erply_points.calls import fields, money
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.master import TableName, check_known
+from erply_points.calls.payments import TYPES, book
 from erply_points.calls.points import add_lot, customer_of
 from erply_points.calls.refusals import (
     AlreadyConfirmed,
@@ -27,7 +28,7 @@ from erply_points.calls.returns import check_credited, take_back
 from erply_points.calls.sales_rows import check_rows, given_rows, priced_rows
 from erply_points.ledger.accrual import points_for_sale
 from erply_points.ledger.amounts import NEVER, UnixSeconds
-from erply_points.store.rows import Document, DocumentRow, DocumentUUID
+from erply_points.store.rows import Document, DocumentRow, DocumentUUID, Payment
 from erply_points.store.unit_of_work import Needs
 
 UUID_REMEMBERED_SECONDS: Final = 86_400
@@ -98,6 +99,7 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
     work.document_rows.put(document.id, rows)
     if uuid:
         work.document_uuids.put(uuid, DocumentUUID(uuid, document.id, context.now))
+    _pay(context, params, document)
     return document, rows
 
 
@@ -111,14 +113,14 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
         _check_rows_fixed(context, rows, rows_before)
     if rows is not rows_before or "rounding" in params:
         document = _totalled(context, params, document, rows)
-    elif params.get("paymentStatus") == "PAID":
-        document = document._replace(paid=document.total)
+    work.credits_of.rows.pop(before.credited_document_id, None)
     if not before.confirmed and params.get("confirmInvoice", 0):
         document = _confirmed(context, params, document, rows)
     work.documents.put(document.id, document)
     work.credits_of.rows.pop(document.credited_document_id, None)
     if rows is not rows_before:
         work.document_rows.put(document.id, rows)
+    _pay(context, params, document)
     return document, rows
 
 
@@ -277,8 +279,27 @@ def _totalled(context: Context, params: Params, document: Document, rows: Iterab
     total = net + vat + rounding
     if max(map(abs, (net, vat, rounding, total))) > money.AMOUNT_MAX:
         raise InvalidValue("rounding", "The document comes to more than the server can hold.")
-    paid = total if params.get("paymentStatus") == "PAID" else document.paid
-    return document._replace(net=net, vat=vat, rounding=rounding, total=total, paid=paid)
+    return document._replace(net=net, vat=vat, rounding=rounding, total=total)
+
+
+def _pay(context: Context, params: Params, document: Document) -> None:
+    """With paymentStatus PAID what is still due is paid today, by the document's way of payment or by transfer."""
+    due = document.total - document.paid
+    if params.get("paymentStatus") != "PAID" or due <= 0:
+        return
+    way = fields.load(document.fields).get("paymentType", "")
+    payment = Payment(
+        id=context.work.new_id("payments"),
+        document_id=document.id,
+        customer_id=document.customer_id,
+        type=way if way in TYPES else "TRANSFER",
+        date=datetime.fromtimestamp(context.now, UTC).astimezone(context.settings.timezone).strftime("%Y-%m-%d"),
+        sum=due,
+        added_at=context.now,
+        changed_at=context.now,
+        fields="{}",
+    )
+    book(context, None, payment)
 
 
 def _confirmed(context: Context, params: Params, document: Document, rows: Iterable[DocumentRow]) -> Document:

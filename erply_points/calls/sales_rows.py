@@ -58,7 +58,7 @@ def _with_credited_prices(
 ) -> dict[int, dict[str, Any]]:
     """The rows of a credit invoice; what a row leaves out of its price is that of the row it credits."""
     sold = context.work.document_rows.get(document.credited_document_id) or ()
-    before, _ = credited_before(context, document.credited_document_id, sold)
+    before, _ = credited_before(context, document.credited_document_id, sold, but_by=document.id)
     wanted = [Wanted.of_values(number, values) for number, values in given.items()]
     completed = {}
     for (number, values), taken in zip(given.items(), assign(sold, before, wanted), strict=True):

@@ -154,19 +154,28 @@ def give_back(
 
 
 def take_again(
-    wallet: Wallet, redemption: Redemption, points: Millipoints, given: Paid, lots: Sequence[Lot], at: UnixSeconds
+    wallet: Wallet,
+    redemption: Redemption,
+    points: Millipoints,
+    given: Mapping[int, tuple[Millipoints, Millipoints]],
+    lots: Sequence[Lot],
+    at: UnixSeconds,
 ) -> Posting:
     """Spend again what `give_back` had given back of a redemption.
 
-    The lots that it was `given` to pay first: with what of it they have lost to their expiry, then with what they
-    have. What is no longer there is taken from the other lots, and then owed.
+    `given` says for each of `lots` how much it got and what it had lost to its expiry before. They pay first: with
+    what they have lost since, then with what they have. What is no longer there is taken from the other lots, and
+    then owed.
     """
     draft = Draft(wallet, at)
     assert 0 < points <= redemption.returned
     if draft.balance - points < -BALANCE_MAX:
         raise BalanceTooLarge(BALANCE_MAX)
     redemption = redemption._replace(returned=redemption.returned - points)
-    from_expired = {lot.id: min(given[lot.id], draft.current(lot).expired) for lot in lots}
+    from_expired = {}
+    for lot in lots:
+        got, lost_before = given[lot.id]
+        from_expired[lot.id] = min(got, max(0, draft.current(lot).expired - lost_before))
     lost = sum(from_expired.values())
     draft.redeemed += points
     draft.expired -= lost
@@ -176,7 +185,7 @@ def take_again(
     for lot in sorted(lots, key=redemption_order):
         current = draft.current(lot)
         revived = from_expired[lot.id]
-        own = min(given[lot.id] - revived, current.remaining)
+        own = min(given[lot.id][0] - revived, current.remaining)
         if revived + own:
             draft.put(
                 current._replace(

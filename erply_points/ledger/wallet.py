@@ -150,7 +150,7 @@ class Draft:
         self._changed: dict[int, Lot] = {}
         self._redemptions: dict[int, Redemption] = {}
         self._reversals: dict[int, Reversal] = {}
-        self._allocations: list[Allocation] = []
+        self._allocations: dict[tuple[int, int, int, int], Millipoints] = {}
         self._new_entries: list[Entry] = []
         self.settle()
 
@@ -242,7 +242,8 @@ class Draft:
 
     def allocate(self, transaction_id: int, lot_id: int, points: Millipoints) -> None:
         """Write down that a lot pays for a transaction; below zero, that it no longer does."""
-        self._allocations.append(Allocation(transaction_id, lot_id, self._customer_id, self._entries, points))
+        key = (transaction_id, lot_id, self._customer_id, self._entries)
+        self._allocations[key] = self._allocations.get(key, 0) + points
 
     def lacking(self, points: Millipoints) -> Millipoints:
         """How much of `points` no lot could pay now. Raises LotsNotLoaded."""
@@ -299,6 +300,6 @@ class Draft:
             self._changed,
             self._redemptions,
             self._reversals,
-            self._allocations,
+            [Allocation(*key, points) for key, points in self._allocations.items() if points],
             self._new_entries,
         )

@@ -25,6 +25,8 @@ class ErplyEndpoint:
 
     async def answer(self, request: Request) -> Response:
         started = time.perf_counter()
+        if request.method == "HEAD":  # Starlette lets it in with GET, but a look must not do anything.
+            return Response(status_code=405, headers={"allow": "GET, POST"})
         try:
             params = await parameters.read(request, self._body_size_max)
         except Malformed:
