@@ -78,7 +78,7 @@ class BareLoop:
             execute(ADD_REDEMPTION, (transaction_id, customer_id, missing, now))
             for lot_id, remaining, lot_redeemed in lots:
                 paid = min(remaining, missing)
-                execute(ADD_ALLOCATION, (transaction_id, lot_id, entries + 1, paid))
+                execute(ADD_ALLOCATION, (transaction_id, lot_id, customer_id, entries + 1, paid))
                 execute(PAY if paid < remaining else DRAIN, (remaining - paid, lot_redeemed + paid, lot_id))
                 missing -= paid
                 if not missing:

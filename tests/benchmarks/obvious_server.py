@@ -94,7 +94,7 @@ class ObviousServer:
         await execute(bare_loop.ADD_REDEMPTION, (last + 1, customer_id, missing, now))
         for lot_id, remaining, lot_redeemed in lots:
             paid = min(remaining, missing)
-            await execute(bare_loop.ADD_ALLOCATION, (last + 1, lot_id, entries + 1, paid))
+            await execute(bare_loop.ADD_ALLOCATION, (last + 1, lot_id, customer_id, entries + 1, paid))
             paying = bare_loop.PAY if paid < remaining else bare_loop.DRAIN
             await execute(paying, (remaining - paid, lot_redeemed + paid, lot_id))
             missing -= paid

@@ -430,7 +430,7 @@ async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Stor
     await change(store, make, wallets(1))
     transaction = await store.begin(wallets(1), write=True)
     work = transaction.work
-    work.documents.put(2, document(2, customer_id=1))
+    work.documents.put(2, document(2, customer_id=1, credited_document_id=1))
     work.issued_coupons.put(2, issued_coupon(2))
     work.payments.put(2, payment(2, document_id=1))
     work.payments.put(3, payment(3))
@@ -446,6 +446,7 @@ async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Stor
         return [getattr(row, "id", row[0]) for row in work.tables[name].get(owner) or ()]
 
     assert {name: {owner: found(name, owner) for owner in (1, 2) if found(name, owner)} for name in BELONGINGS} == {
+        "credits_of": {1: [2]},
         "documents_of": {1: [1, 2]},
         "coupons_issued": {1: [1, 2]},
         "payments_of": {1: [1, 2]},
