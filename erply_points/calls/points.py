@@ -1,7 +1,7 @@
 """Reward points: subtract, add, balance and the two histories. Facts: `protocol/erply-calls.md`, "Points"."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.fields import id_list
@@ -22,12 +22,22 @@ TRANSACTIONS: Final = "transactions"
 
 
 def _needs(params: Params) -> Needs:
-    customer_id = params["customerID"]
-    needs = {"customers": {customer_id}, "wallets": {(customer_id, DEFAULT_CURRENCY)}}
+    # The customer is read only where there is no wallet: nobody has one without being a customer.
+    needs: dict[str, set[Any]] = {"wallets": {(params["customerID"], DEFAULT_CURRENCY)}}
     invoice_id = params.get("invoiceID")
     if invoice_id and isinstance(invoice_id, int):
         needs["documents"] = {invoice_id}
     return needs
+
+
+def _add_needs(params: Params) -> Needs:
+    return {**_needs(params), "customers": {params["customerID"]}}
+
+
+def _check_customer(context: Context, customer_id: int) -> None:
+    """Raise UnknownID unless there is such a customer."""
+    if context.work.wallets.get((customer_id, DEFAULT_CURRENCY)) is None:
+        customer_of(context, customer_id)
 
 
 def customer_of(context: Context, customer_id: int, field: str = "customerID") -> Customer:
@@ -57,7 +67,8 @@ _REFERENCES: Final[Mapping[str, TableName]] = {
 
 
 def subtract(context: Context, params: Params) -> list[Record]:
-    customer_id = customer_of(context, params["customerID"]).id
+    customer_id: int = params["customerID"]
+    _check_customer(context, customer_id)
     check_known(context, params, _REFERENCES)
     redemption = Redemption(
         id=context.work.new_id(TRANSACTIONS),
@@ -175,7 +186,8 @@ def _check_add(params: Params) -> Iterator[Refusal]:
 
 
 def balance(context: Context, params: Params) -> list[Record]:
-    customer_id = customer_of(context, params["customerID"]).id
+    customer_id: int = params["customerID"]
+    _check_customer(context, customer_id)
     return [{"points": to_points(wallet_of(context, customer_id).balance_at(context.now))}]
 
 
@@ -261,7 +273,7 @@ def _used_records(_: Context, __: Params, page: Page) -> list[Record]:
 
 CALLS: Final = (
     Call("subtractCustomerRewardPoints", subtract, needs=_needs, writes=True),
-    Call("addCustomerRewardPoints", add, needs=_needs, check=_check_add, writes=True),
+    Call("addCustomerRewardPoints", add, needs=_add_needs, check=_check_add, writes=True),
     Call("getCustomerRewardPoints", balance, needs=_needs),
     ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records),
     ListingCall("getUsedRewardPointRecords", _used_listing, _used_records),

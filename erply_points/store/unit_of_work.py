@@ -59,6 +59,12 @@ class NotLoaded(Exception):
     key: Any
 
 
+# Looked up once: a member of an Enum is dear to ask for, and every change of a row asks.
+_CREATED: Final = Change.CREATED
+_CHANGED: Final = Change.CHANGED
+_REWRITTEN: Final = Change.REWRITTEN
+_DELETED: Final = Change.DELETED
+
 BELONGINGS: Final = frozenset(
     {
         *("returns_of", "payments_of", "lots_of", "redemptions_of", "reversals_by", "reversals_of"),
@@ -90,9 +96,7 @@ class Table(Generic[K, R]):
 
     __slots__ = ("_rewritten", "_undo_log", "changes", "name", "rows")
 
-    def __init__(
-        self, name: str, undo_log: UndoLog, rewritten: Callable[[R, R], bool] = lambda _before, _after: False
-    ) -> None:
+    def __init__(self, name: str, undo_log: UndoLog, rewritten: Callable[[R, R], bool] | None = None) -> None:
         self.name = name
         self._rewritten = rewritten
         self.rows: dict[K, R | None] = {}
@@ -110,15 +114,24 @@ class Table(Generic[K, R]):
 
     def put(self, key: K, row: R) -> None:
         """Create the row, or replace it if it is there."""
-        before = self.rows.get(key, _UNREAD)
-        change = self.changes.get(key)
+        rows = self.rows
+        changes = self.changes
+        before = rows.get(key, _UNREAD)
+        change = changes.get(key)
         self._undo_log.append((self, key, before, change))
-        self.rows[key] = row
+        rows[key] = row
         if before is None or before is _UNREAD:
             # Deleted and made again within a transaction, it still stands in the database.
-            self.changes[key] = Change.CREATED if change is not Change.DELETED else Change.REWRITTEN
-        elif change is not Change.CREATED and change is not Change.REWRITTEN:
-            self.changes[key] = Change.REWRITTEN if self._rewritten(before, row) else Change.CHANGED
+            changes[key] = _REWRITTEN if change is _DELETED else _CREATED
+        elif change is not _CREATED and change is not _REWRITTEN:
+            rewritten = self._rewritten
+            changes[key] = _REWRITTEN if rewritten is not None and rewritten(before, row) else _CHANGED
+
+    def create(self, key: K, row: R) -> None:
+        """Create a row that nobody can have read: its key is new."""
+        self._undo_log.append((self, key, _UNREAD, None))
+        self.rows[key] = row
+        self.changes[key] = _CREATED
 
     def delete(self, key: K) -> None:
         """Delete the row if it is there. Raises NotLoaded."""
@@ -222,20 +235,25 @@ class UnitOfWork:
         """Take over what a ledger operation decided."""
         totals = posting.wallet.totals
         self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
-        self._drop_what_grows(posting)
+        lots, redemptions, reversals = self.lots, self.redemptions, self.reversals
+        if self._belongings_read():
+            self._drop_what_grows(posting)
         for lot in posting.lots.values():
-            self.lots.put(lot.id, lot)
+            lots.put(lot.id, lot)
         for redemption in posting.redemptions.values():
-            self.redemptions.put(redemption.id, redemption)
+            redemptions.put(redemption.id, redemption)
         for reversal in posting.reversals.values():
-            self.reversals.put(reversal.id, reversal)
+            reversals.put(reversal.id, reversal)
         for allocation in posting.allocations:
-            self.allocations.put(allocation[:4], allocation)
+            self.allocations.create(allocation[:4], allocation)
             for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
                 if key in table.rows:
                     table.put(key, _with(table.get(key) or (), allocation))
         for entry in posting.entries:
-            self.entries.put((entry.customer_id, entry.currency_id, entry.number), entry)
+            self.entries.create(entry[:3], entry)
+
+    def _belongings_read(self) -> bool:
+        return any(table.rows for table in self._belongings)
 
     def _drop_what_grows(self, posting: Posting) -> None:
         """Read again, when next asked for, to what new lots, redemptions and reversals belong."""

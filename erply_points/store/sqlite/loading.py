@@ -29,7 +29,7 @@ from erply_points.store.rows import (
 )
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 
-LOTS_READ_AHEAD: Final = 8
+LOTS_READ_AHEAD: Final = 4
 """How many open lots of a wallet are read at first; a redemption rarely takes more."""
 
 Loaded = list[tuple[str, Any, Any]]
