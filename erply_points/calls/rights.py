@@ -105,6 +105,12 @@ def check(user_rights: Rights, call: str, given: Mapping[str, Any]) -> None:
         raise NoLocationAccess("warehouseID", "The user has no access to this store.")
 
 
+def check_location(context: Context, field: str, warehouse_id: int) -> None:
+    """Raise NoLocationAccess for a document of a store that the user may not use."""
+    if context.rights.warehouses is not None and warehouse_id and warehouse_id not in context.rights.warehouses:
+        raise NoLocationAccess(field, "The user has no access to the store of this document.")
+
+
 def _listing(context: Context, params: Params) -> Listing:
     if params.get("userID") and params.get("getCurrentUser"):
         raise Inconsistent("getCurrentUser", "userID and getCurrentUser cannot be given together.")

@@ -25,6 +25,7 @@ from erply_points.calls.refusals import (
     WrongSource,
 )
 from erply_points.calls.returns import check_credited, take_back
+from erply_points.calls.rights import check_location
 from erply_points.calls.sales_rows import check_rows, given_rows, priced_rows
 from erply_points.ledger.accrual import points_for_sale
 from erply_points.ledger.amounts import NEVER, UnixSeconds
@@ -105,6 +106,7 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
 
 def _edited(context: Context, params: Params, before: Document) -> tuple[Document, tuple[DocumentRow, ...]]:
     work = context.work
+    check_location(context, "id", before.warehouse_id)
     rows_before = work.document_rows.get(before.id) or ()
     document = _header(context, params, before)
     rows = priced_rows(context, params, document, rows_before) or rows_before
@@ -227,6 +229,7 @@ def _header(context: Context, params: Params, before: Document) -> Document:
     )
     _check_sources(context, params)
     if credited is not None and document.type == "CREDITINVOICE":
+        check_location(context, "creditToDocumentID", credited.warehouse_id)
         check_credited(document, credited)
     return document
 

@@ -5,6 +5,7 @@ from typing import Final
 from erply_points.calls.call import Call, Context, Params, Record
 from erply_points.calls.refusals import RelatedRecords, UnknownID
 from erply_points.calls.returns import take_back_accrual, undo
+from erply_points.calls.rights import check_location
 from erply_points.store.unit_of_work import Needs
 
 
@@ -20,6 +21,7 @@ def _delete(context: Context, params: Params) -> list[Record]:
     document = work.documents.get(document_id)
     if document is None:
         raise UnknownID("documentID", f"There is no sales document {document_id}.")
+    check_location(context, "documentID", document.warehouse_id)
     if work.payments_of.get(document_id):
         raise RelatedRecords("documentID", "Payments refer to this document.")
     if work.credits_of.get(document_id):

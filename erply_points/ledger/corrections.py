@@ -24,7 +24,7 @@ def take_out_lot(
     draft = Draft(wallet, at)
     lot = draft.current(lot)
     worth = lot.earned - lot.expired
-    if worth > draft.balance:
+    if worth and worth > draft.balance:
         raise NotEnoughPoints(asked=worth, spendable=max(0, draft.balance))
     draft.earned -= lot.earned
     draft.expired -= lot.expired
@@ -108,7 +108,7 @@ def put_in_redemption(wallet: Wallet, redemption: Redemption, at: UnixSeconds, *
     """Let a wallet pay for a redemption that came out of another. Raises NotEnoughPoints unless `below_zero`."""
     draft = Draft(wallet, at)
     points = redemption.points - redemption.returned
-    if points > draft.balance and not below_zero:
+    if points and points > draft.balance and not below_zero:
         raise NotEnoughPoints(asked=points, spendable=draft.spendable())
     redemption = redemption._replace(customer_id=wallet.totals.customer_id, unpaid=0)
     draft.redeemed += points

@@ -167,7 +167,7 @@ class Table(Generic[K, R]):
 class UnitOfWork:
     """All tables of one account as one transaction sees them."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - a line for each table
         self._undo_log: UndoLog = []
         self._flushed_to = 0
         log = self._undo_log
@@ -222,6 +222,8 @@ class UnitOfWork:
             table.name: table for table in vars(self).values() if isinstance(table, Table)
         }
 
+        self.belongings_read = False
+        """Whether anything of them has been read at all, which is rare."""
         self._belongings = [self.tables[name] for name in BELONGINGS]
 
     def new_id(self, sequence: str, first: int = 1) -> int:
@@ -236,7 +238,7 @@ class UnitOfWork:
         totals = posting.wallet.totals
         self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
         lots, redemptions, reversals = self.lots, self.redemptions, self.reversals
-        if self._belongings_read():
+        if self.belongings_read:
             self._drop_what_grows(posting)
         for lot in posting.lots.values():
             lots.put(lot.id, lot)
@@ -246,14 +248,15 @@ class UnitOfWork:
             reversals.put(reversal.id, reversal)
         for allocation in posting.allocations:
             self.allocations.create(allocation[:4], allocation)
-            for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
-                if key in table.rows:
-                    table.put(key, _with(table.get(key) or (), allocation))
+            if self.belongings_read:
+                self._add_to_paid(allocation)
         for entry in posting.entries:
             self.entries.create(entry[:3], entry)
 
-    def _belongings_read(self) -> bool:
-        return any(table.rows for table in self._belongings)
+    def _add_to_paid(self, allocation: Allocation) -> None:
+        for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
+            if key in table.rows:
+                table.put(key, _with(table.get(key) or (), allocation))
 
     def _drop_what_grows(self, posting: Posting) -> None:
         """Read again, when next asked for, to what new lots, redemptions and reversals belong."""

@@ -27,7 +27,7 @@ from erply_points.store.rows import (
     User,
     VatRate,
 )
-from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
+from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
 
 LOTS_READ_AHEAD: Final = 4
 """How many open lots of a wallet are read at first; a redemption rarely takes more."""
@@ -214,6 +214,8 @@ def read(database: sqlite3.Connection, needs: Needs) -> Loaded:
 
 def keep(work: UnitOfWork, needs: Needs, loaded: Loaded) -> None:
     """Put into `work` what was read for `needs`, None standing for what does not exist."""
+    if BELONGINGS & needs.keys():
+        work.belongings_read = True
     for name, keys in needs.items():
         rows = work.tables[name].rows
         for key in keys:
