@@ -209,7 +209,7 @@ def _give_back(context: Context, redemption: Redemption, points: Millipoints) ->
     grace = context.settings.returned_points_grace_days * _DAY
     posting = give_back(wallet, current, points, paid, lots, context.now, grace_seconds=grace)
     work.post(posting)
-    lost_before = {lot.id: lot.expired for lot in lots}
+    lost_before = {lot.id: lot.expired if lot.expires_at > context.now or grace else None for lot in lots}
     to_lots = {
         str(each.lot_id): [-each.points, lost_before[each.lot_id]]
         for each in posting.allocations

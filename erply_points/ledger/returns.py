@@ -157,15 +157,15 @@ def take_again(
     wallet: Wallet,
     redemption: Redemption,
     points: Millipoints,
-    given: Mapping[int, tuple[Millipoints, Millipoints]],
+    given: Mapping[int, tuple[Millipoints, Millipoints | None]],
     lots: Sequence[Lot],
     at: UnixSeconds,
 ) -> Posting:
     """Spend again what `give_back` had given back of a redemption.
 
-    `given` says for each of `lots` how much it got and what it had lost to its expiry before. They pay first: with
-    what they have lost since, then with what they have. What is no longer there is taken from the other lots, and
-    then owed.
+    `given` says for each of `lots` how much it got and what it had lost to its expiry before, None where it lost
+    what it got at once. They pay first: with what they have lost since, then with what they have. What is no longer
+    there is taken from the other lots, and then owed.
     """
     draft = Draft(wallet, at)
     assert 0 < points <= redemption.returned
@@ -175,7 +175,8 @@ def take_again(
     from_expired = {}
     for lot in lots:
         got, lost_before = given[lot.id]
-        from_expired[lot.id] = min(got, max(0, draft.current(lot).expired - lost_before))
+        lost_since = draft.current(lot).expired - (lost_before or 0)
+        from_expired[lot.id] = got if lost_before is None else min(got, max(0, lost_since))
     lost = sum(from_expired.values())
     draft.redeemed += points
     draft.expired -= lost

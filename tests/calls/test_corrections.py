@@ -75,7 +75,7 @@ async def test_every_field_of_an_earning(shop: Shop) -> None:
     """Each field of an earning is changed on its own and shown by the history; what is not sent stays."""
     mari = await shop.customer()
     sale, other = await sell(shop, mari, doNotAddRewardPoints=1), await sell(shop, mari, doNotAddRewardPoints=1)
-    given = {"customerID": mari, "points": 100, "invoiceID": sale, "pointOfSaleID": 1, "employeeID": 2}
+    given: Record = {"customerID": mari, "points": 100, "invoiceID": sale, "pointOfSaleID": 1, "employeeID": 2}
     given |= {"description": "First", "expiryUnixTime": 1_800_000_000}
     transaction = (await shop.record("addCustomerRewardPoints", **given))["transactionID"]
     expected = await earned(shop, transaction)

@@ -5,71 +5,12 @@ from typing import Any
 import pytest
 
 from bulk.sending import outcomes, post_requests
+from calls.every_call import CASES, FREE, some_of_everything
 from erply_points.accounts import administration, rights
 from erply_points.app import stores_of
 from erply_points.calls.registry import CALLS
 from support.client import Record
 from support.shop import Shop
-
-VIEWING, ADDING, EDITING, DELETING, LOCATION = 1060, 1061, 1062, 1063, 1064
-
-PROMOTION: Record = {"name": "Autumn", "type": "auto", "purchaseTotalValue": 50, "percentageOffEntirePurchase": 10}
-CASES: list[tuple[str, Record, str, int]] = [
-    # Call, parameters that would do, the right it needs, and the code without it.
-    ("getCustomers", {}, "customers.view", VIEWING),
-    ("getCustomerRewardPoints", {"customerID": 1}, "points.view", VIEWING),
-    ("getEarnedRewardPointRecords", {}, "points.view", VIEWING),
-    ("getUsedRewardPointRecords", {}, "points.view", VIEWING),
-    ("getSalesDocuments", {}, "sales.view", VIEWING),
-    ("getPayments", {}, "payments.view", VIEWING),
-    ("getGiftCards", {}, "giftCards.view", VIEWING),
-    ("getCoupons", {}, "coupons.view", VIEWING),
-    ("getIssuedCoupons", {}, "coupons.view", VIEWING),
-    ("verifyIssuedCoupon", {"uniqueIdentifier": "1111"}, "coupons.view", VIEWING),
-    ("getCampaigns", {}, "campaigns.view", VIEWING),
-    ("getProducts", {}, "products.view", VIEWING),
-    ("getWarehouses", {}, "warehouses.view", VIEWING),
-    ("getPointsOfSale", {}, "warehouses.view", VIEWING),
-    ("getEmployees", {}, "employees.view", VIEWING),
-    ("getVatRates", {}, "vatRates.view", VIEWING),
-    ("saveCustomer", {"lastName": "Tamm"}, "customers.add", ADDING),
-    ("saveCustomer", {"customerID": 1, "lastName": "Tamm"}, "customers.edit", EDITING),
-    ("deleteCustomer", {"customerID": 2}, "customers.delete", DELETING),
-    ("addCustomerRewardPoints", {"customerID": 1, "points": 5}, "points.add", ADDING),
-    ("addCustomerRewardPoints", {"customerID": 1, "points": 5}, "rightAddRewardPoints", ADDING),
-    ("subtractCustomerRewardPoints", {"customerID": 1, "points": 5}, "points.add", ADDING),
-    ("editEarnedRewardPointRecord", {"transactionID": 1, "description": "x"}, "points.edit", EDITING),
-    ("editUsedRewardPointRecord", {"transactionID": 2, "description": "x"}, "points.edit", EDITING),
-    ("saveSalesDocument", {"customerID": 1, "amount1": 1, "price1": 5}, "sales.add", ADDING),
-    ("saveSalesDocument", {"id": 1, "notes": "x"}, "sales.edit", EDITING),
-    ("deleteSalesDocument", {"documentID": 2}, "sales.delete", DELETING),
-    ("savePayment", {"documentID": 1, "type": "CASH", "sum": 5}, "payments.add", ADDING),
-    ("savePayment", {"paymentID": 1, "sum": 6}, "payments.edit", EDITING),
-    ("deletePayment", {"paymentID": 1}, "payments.delete", DELETING),
-    ("saveGiftCard", {"code": "G2", "value": 10}, "giftCards.add", ADDING),
-    ("saveGiftCard", {"giftCardID": 1, "value": 10}, "giftCards.edit", EDITING),
-    ("saveCoupon", {"name": "Two"}, "coupons.add", ADDING),
-    ("saveCoupon", {"couponID": 1, "name": "Two"}, "coupons.edit", EDITING),
-    ("deleteCoupon", {"couponID": 2}, "coupons.delete", DELETING),
-    ("saveIssuedCoupon", {"couponID": 1, "uniqueIdentifier": "2222"}, "coupons.add", ADDING),
-    ("saveIssuedCoupon", {"issuedCouponID": 1, "expiryDate": "2030-01-01"}, "coupons.edit", EDITING),
-    ("redeemIssuedCoupon", {"uniqueIdentifier": "1111"}, "coupons.edit", EDITING),
-    ("saveCampaign", PROMOTION, "campaigns.add", ADDING),
-    ("saveCampaign", {"campaignID": 1, "name": "Winter"}, "campaigns.edit", EDITING),
-    ("saveProduct", {"nameENG": "Hat"}, "products.add", ADDING),
-    ("saveProduct", {"productID": 1, "nameENG": "Hat"}, "products.edit", EDITING),
-    ("saveWarehouse", {"nameENG": "North"}, "warehouses.add", ADDING),
-    ("saveWarehouse", {"warehouseID": 1, "nameENG": "North"}, "warehouses.edit", EDITING),
-    ("savePointOfSale", {"name": "T2", "warehouseID": 1}, "warehouses.add", ADDING),
-    ("savePointOfSale", {"pointOfSaleID": 1, "name": "T2"}, "warehouses.edit", EDITING),
-    ("saveEmployee", {"lastName": "Kask"}, "employees.add", ADDING),
-    ("saveEmployee", {"employeeID": 1, "lastName": "Kask"}, "employees.edit", EDITING),
-    ("saveVatRate", {"rate": 9}, "vatRates.add", ADDING),
-    ("saveVatRate", {"vatRateID": 1, "name": "x"}, "vatRates.edit", EDITING),
-]
-FREE = {"verifyUser", "switchUser", "getSessionKeyInfo", "getSessionKeyUser", "getUserRights"} | {
-    *("getConfParameters", "getServiceEndpoints"),
-}
 
 
 async def user(shop: Shop, name: str, denied: list[str], warehouses: list[int] | None = None) -> Shop:
@@ -80,25 +21,6 @@ async def user(shop: Shop, name: str, denied: list[str], warehouses: list[int] |
     other = Shop(shop.http, shop.code, shop.settings, shop.clock)
     await other.log_in(name)
     return other
-
-
-async def some_of_everything(shop: Shop) -> None:
-    """A record of every kind, number 1, and what may be deleted as number 2."""
-    for _ in range(2):
-        await shop.customer()
-        await shop.record("saveCoupon", name="One")
-    await shop.record("addCustomerRewardPoints", customerID=1, points=50)
-    await shop.record("subtractCustomerRewardPoints", customerID=1, points=5)
-    for _ in range(2):
-        await shop.record("saveSalesDocument", customerID=1, amount1=1, price1=5)
-    await shop.record("savePayment", documentID=1, type="CASH", sum=1)
-    await shop.record("saveGiftCard", code="G1", value=20)
-    await shop.record("saveIssuedCoupon", couponID=1, uniqueIdentifier="1111")
-    await shop.record("saveProduct", nameENG="Bread")
-    await shop.record("saveWarehouse", nameENG="South")
-    await shop.record("savePointOfSale", name="T1", warehouseID=1)
-    await shop.record("saveEmployee", lastName="Saar")
-    await shop.record("saveCampaign", **PROMOTION)
 
 
 async def all_records(shop: Shop) -> list[Any]:
@@ -112,8 +34,8 @@ async def all_records(shop: Shop) -> list[Any]:
 async def test_a_right_denied(shop: Shop, call: str, params: Record, right: str, code: int) -> None:
     """A user who lacks one right is refused with its code and has changed nothing; who has only that may do it."""
     await some_of_everything(shop)
-    before = await all_records(shop)
     without = await user(shop, "without", [right])
+    before = await all_records(shop)
     assert await without.error(call, **params) == (code, None)
     assert await all_records(shop) == before
     needed = {right, "points.add", "rightAddRewardPoints"} if call == "addCustomerRewardPoints" else {right}
@@ -150,7 +72,7 @@ async def test_rights_come_before_parameters(shop: Shop, params: Record, code: i
     for call in ("addCustomerRewardPoints", "subtractCustomerRewardPoints"):
         (found,) = outcomes(await post_requests(other, [{"requestName": call, **params}]))
         assert found == (code, None)
-    twice = f'[{{"requestName": "addCustomerRewardPoints", "points": 1, "points": 2}}]'
+    twice = '[{"requestName": "addCustomerRewardPoints", "points": 1, "points": 2}]'
     assert outcomes(await post_requests(other, twice)) == [(code, None)]
 
 
@@ -226,7 +148,7 @@ async def test_documents_of_other_stores(shop: Shop) -> None:
 
 
 async def test_the_rights_that_are_shown(shop: Shop) -> None:
-    """getUserRights shows each user's flags, of all users, of one, or of the session's own."""
+    """A listing shows each user's flags, of all users, of one, or of the session's own."""
     other = await user(shop, "other", ["rightAddRewardPoints", "rightMakePOSRefunds", "sales.add"])
     till, shown = await shop.records("getUserRights")
     flags = {name: value for name, value in shown.items() if name.startswith("right")}

@@ -255,7 +255,9 @@ class Life(RuleBasedStateMachine):
         assert [(one.id, one.points, one.unpaid) for one in _by_id(book.redemptions)] == [
             (one["id"], one["points"], one["unpaid"]) for one in opinion.redemptions
         ], "10: other redemptions"
-        assert [(one.transaction_id, one.lot_id, one.number, one.points) for one in book.allocations] == opinion.paid, "10: other allocations"
+        assert [(one.transaction_id, one.lot_id, one.number, one.points) for one in book.allocations] == opinion.paid, (
+            "10: other allocations"
+        )
         entries = [(entry.at, str(entry.kind), entry.points, entry.balance, entry.source_id) for entry in book.entries]
         assert entries == opinion.entries, "10: other entries"
 

@@ -150,7 +150,7 @@ class _Telling:
         self.below_zero = False
         self.owed = True
         self.names: dict[int, str] = {}
-        self.given: dict[int, Millipoints] = {}
+        self.given: dict[int, tuple[Millipoints, Millipoints]] = {}
         self.transactions = 0
 
     def line(self, words: str) -> None:
@@ -241,7 +241,7 @@ class _Telling:
         posting = returns.give_back(self.book.wallet, redemption, points, *before, on, grace_seconds=grace)
         told = self._told(posting, redemption.id)
         after, _ = self.book.paid(redemption.id)
-        self.given = {number: paid - after.get(number, 0) for number, paid in before[0].items()}
+        self.given = {lot.id: (before[0][lot.id] - after.get(lot.id, 0), lot.expired) for lot in before[1]}
         return told
 
     def spend(self, rest: str) -> str:

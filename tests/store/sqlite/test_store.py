@@ -177,10 +177,10 @@ async def test_without_a_folder_there_are_no_accounts(tmp_path: Path) -> None:
     assert await SQLiteStores(tmp_path / "never").codes() == []
 
 
-@pytest.mark.parametrize(("lots", "read", "complete"), [(8, 8, True), (9, 8, False)])
+@pytest.mark.parametrize(("lots", "read", "complete"), [(4, 4, True), (5, 4, False)])
 async def test_a_wallet_is_read_ahead_so_far(lots: int, read: int, complete: bool, store: SQLiteStore) -> None:  # noqa: FBT001
     """Up to the limit a wallet comes whole; beyond it comes the limit, marked as not whole."""
-    assert LOTS_READ_AHEAD == 8
+    assert LOTS_READ_AHEAD == 4
 
     def make(work: UnitOfWork) -> None:
         work.customers.put(1, customer(1))
