@@ -85,6 +85,10 @@ def redeem(wallet: Wallet, redemption: Redemption, at: UnixSeconds, *, below_zer
     Raises NotEnoughPoints unless the balance may go `below_zero`; then what no lot pays is the
     redemption's `unpaid`, and the next earnings repay it.
     """
+    if wallet.lots and not wallet.debts:
+        first = wallet.lots[0]
+        if first.available_at <= at < first.expires_at and redemption.points < first.remaining:
+            return _redeemed_from(first, wallet, redemption, at)
     draft = Draft(wallet, at)
     points = redemption.points
     # The balance counts pending lots too, so it bounds what can be spent from above without a further look.
@@ -99,6 +103,33 @@ def redeem(wallet: Wallet, redemption: Redemption, at: UnixSeconds, *, below_zer
         raise NotEnoughPoints(asked=points, spendable=points - unpaid)
     draft.owe(redemption, unpaid)
     return draft.posting()
+
+
+def _redeemed_from(first: Lot, wallet: Wallet, redemption: Redemption, at: UnixSeconds) -> Posting:
+    """What `redeem` comes to where the first lot pays all and stays open and nothing else is to be done.
+
+    That is most redemptions, and half the work of going by way of a draft. A test holds the two to the same answers.
+    """
+    customer_id, currency_id, balance, shortfall, earned, redeemed, expired, reversed_, entries, last_at = wallet.totals
+    points = redemption.points
+    at = max(at, last_at)
+    entries += 1
+    balance -= points
+    totals = Totals(
+        customer_id, currency_id, balance, shortfall, earned, redeemed + points, expired, reversed_, entries, at
+    )
+    paid = first._replace(remaining=first.remaining - points, redeemed=first.redeemed + points)
+    return Posting(
+        Wallet(totals, (paid, *wallet.lots[1:]), (), wallet.complete),
+        {paid.id: paid},
+        {redemption.id: redemption},
+        {},
+        [Allocation(redemption.id, paid.id, customer_id, entries, points)],
+        [Entry(customer_id, currency_id, entries, at, _REDEEM, -points, balance, redemption.id)],
+    )
+
+
+_REDEEM = EntryKind.REDEEM.value
 
 
 class Draft:

@@ -238,6 +238,24 @@ async def test_given_back_points_that_expired(shop: Shop, days: int, after_credi
     assert await proved(shop, mari) == 100
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_returns_around_an_expiry_are_undone(shop: Shop, order: tuple[int, int]) -> None:
+    """Points of one earning given back before its expiry and after it cost nothing when both returns are deleted."""
+    await shop.set(return_redeemed_points="1")
+    mari = await shop.customer(100)
+    await add(shop, mari, 20, days=10)
+    sale = await sell(shop, mari, {"productID1": 1, "amount1": 2, "price1": 30}, doNotAddRewardPoints=1)
+    await spend(shop, mari, 20, invoiceID=sale)
+    backs = []
+    for _ in range(2):
+        backs.append(await credit(shop, sale, productID1=1, amount1=-1))
+        await later(shop, 11)
+    assert await proved(shop, mari) == 100
+    for which in order:
+        await delete(shop, backs[which])
+        assert await proved(shop, mari) == 100
+
+
 async def test_what_was_lost_before_the_return_stays_lost(shop: Shop) -> None:
     """Of 300 points 100 were spent and 200 lost; the 100 came back by grace, were spent again, and cost as much."""
     await shop.set(return_redeemed_points="1", returned_points_grace_days="30")

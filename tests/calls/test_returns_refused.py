@@ -1,5 +1,6 @@
 """Credit invoices that are refused, that wait for confirmation, and several in one bulk."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -173,3 +174,14 @@ async def test_a_return_and_its_undoing_in_one_bulk(shop: Shop) -> None:
     delete = {"requestName": "deleteSalesDocument", "documentID": back}
     assert await shop.codes([nothing, delete, third(sale), third(sale)]) == [0, 0, 0, 0]
     assert await proved(shop, mari) == 20  # One piece for 0.01, two for 20.00 each
+
+
+async def test_returns_at_once(shop: Shop) -> None:
+    """Of five tills that return one of three pieces at the same moment three succeed, and all is taken once."""
+    await shop.set(return_redeemed_points="1")
+    mari = await shop.customer(100)
+    sale = await sell(shop, mari)
+    await shop.record("subtractCustomerRewardPoints", customerID=mari, points=10, invoiceID=sale)
+    found = await asyncio.gather(*(shop.codes([third(sale)]) for _ in range(5)))
+    assert sorted(code for (code,) in found) == [0, 0, 0, 1016, 1016]
+    assert await proved(shop, mari) == 100

@@ -227,6 +227,26 @@ def test_what_was_given_back_does_not_move() -> None:
     """)
 
 
+def test_what_costs_nothing_moves_to_whoever_owes() -> None:
+    """A redemption given back in full, and an earning lost unspent, move whatever the customers owe: nobody pays."""
+    story("""
+        lots      A 70 until 03-01    B 30 for ever
+        redeem    30 on 02-01              -> A 30
+        give      back 30 of R1 on 02-02   -> A -30
+        allow     below zero
+        redeem    35 on 04-01              -> B 30    unpaid 5
+        customer  Mari
+        redeem    5 on 04-01               -> unpaid 5
+        refuse    below zero
+        customer  first
+        move      R1 to Mari on 04-02      -> none
+        move      A to Mari on 04-02       -> none
+        totals    expired 0    balance -5
+        customer  Mari
+        totals    expired 70    redeemed 5    balance -5
+    """)
+
+
 def test_a_later_expiry_revives_what_was_lost() -> None:
     """A new expiry gives back what the old one took, and no more."""
     story("""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from erply_points.ledger.amounts import BALANCE_MAX, NEVER
 from erply_points.ledger.errors import BalanceTooLarge, LedgerError, LotsNotLoaded, NotEnoughPoints
 from erply_points.ledger.records import EntryKind
-from erply_points.ledger.wallet import Posting, Wallet, earn, redeem
+from erply_points.ledger.wallet import Draft, Posting, Wallet, earn, redeem
 from support.story import CURRENCY, CUSTOMER, Book, new_lot, new_redemption, story
 
 
@@ -442,3 +442,31 @@ def test_what_is_decided_from_the_first_lots_is_what_the_whole_wallet_decides(da
         assert partial.balance_at(at) == wallet.balance_at(at)
     except LotsNotLoaded:
         assert not partial.complete
+
+
+@given(
+    points=st.integers(1, 120_000),
+    remaining=st.lists(st.integers(1, 60_000), min_size=1, max_size=4),
+    last_at=st.integers(JANUARY - 10, JANUARY + 10),
+    complete=st.booleans(),
+)
+def test_the_short_way_is_the_long_way(points: int, remaining: list[int], last_at: int, complete: bool) -> None:  # noqa: FBT001
+    """A redemption that the first lot can pay alone is decided as by a draft, to the last record."""
+    lots = tuple(
+        new_lot(number, each)._replace(available_at=JANUARY - 5 + number) for number, each in enumerate(remaining, 1)
+    )
+    wallet = Wallet.empty(CUSTOMER, CURRENCY)
+    totals = wallet.totals._replace(balance=sum(remaining), earned=sum(remaining), entries=3, last_at=last_at)
+    wallet = replace(wallet, totals=totals, lots=lots, complete=complete)
+    redemption = new_redemption(9, points)
+
+    def long_way() -> Posting:
+        draft = Draft(wallet, JANUARY)
+        draft.redeemed += points
+        draft.record(EntryKind.REDEEM, -points, redemption.id)
+        draft.owe(redemption, draft.pay(redemption, points))
+        return draft.posting()
+
+    event("short" if points < remaining[0] and lots[0].available_at <= JANUARY else "long")
+    if points <= sum(lot.remaining for lot in lots if lot.available_at <= JANUARY):
+        assert redeem(wallet, redemption, JANUARY, below_zero=False) == long_way()
