@@ -111,5 +111,9 @@ def union(many: Iterable[Needs]) -> dict[str, set[Any]]:
     together: dict[str, set[Any]] = {}
     for needs in many:
         for name, keys in needs.items():
-            together.setdefault(name, set()).update(keys)
+            found = together.get(name)
+            if found is None:
+                together[name] = set(keys)
+            else:
+                found |= keys
     return together

@@ -368,7 +368,9 @@ CREATE TABLE entries (
     currency_id INTEGER NOT NULL,
     number      INTEGER NOT NULL CHECK (number > 0),
     at          INTEGER NOT NULL,
-    kind        TEXT NOT NULL CHECK (kind IN ('earn', 'redeem', 'expire', 'reverse', 'return', 'correct')),
+    -- Alternatives one by one: for a longer list SQLite builds a table, anew for each row that is added.
+    kind        TEXT NOT NULL CHECK (
+        kind = 'earn' OR kind = 'redeem' OR kind = 'expire' OR kind = 'reverse' OR kind = 'return' OR kind = 'correct'),
     points      INTEGER NOT NULL CHECK (points <> 0),
     balance     INTEGER NOT NULL,
     source_id   INTEGER NOT NULL,
