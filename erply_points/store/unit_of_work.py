@@ -329,8 +329,8 @@ class UnitOfWork:
 
 
 def _lot_rewritten(before: Lot, after: Lot) -> bool:
-    """Whether a lot opened or closed, or was corrected; otherwise only its sums changed."""
-    return (not before.remaining) != (not after.remaining) or before[8:] != after[8:] or before[:4] != after[:4]
+    """Whether a lot opened again, or was corrected; otherwise only its sums changed, perhaps to nothing."""
+    return (not before.remaining and bool(after.remaining)) or before[8:] != after[8:] or before[:4] != after[:4]
 
 
 def _with(paid: tuple[Paid, ...], allocation: Allocation) -> tuple[Paid, ...]:

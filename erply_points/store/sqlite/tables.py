@@ -36,8 +36,9 @@ class TableSQL:
 
     `hot` names the columns that most updates change: they are written alone, so that indices over the others are
     left alone, and the whole row only where the unit of work says so. `computed` are columns beyond the row's own,
-    each a test of one of them. `part` is the attribute of the unit of work's object that is the row. `unique` columns
-    are emptied before they are written, so that a value can pass from one row to another in one transaction.
+    each a test of one of them; a hot row whose first hot column has become 0 passes none of them any more. `part` is
+    the attribute of the unit of work's object that is the row. `unique` columns are emptied before they are written,
+    so that a value can pass from one row to another in one transaction.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class TableSQL:
             f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in hot)}"
             f" WHERE {' AND '.join(f'{column} = ?' for column in key)}"
         )
+        closed = ", ".join(f"{column} = 0" for column in computed)
+        self.close = self.update.replace(" WHERE ", f", {closed} WHERE ") if hot and computed else ""
         self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
         empty = ", ".join(f"{column} = ''" for column in unique)
         self.vacate = (
@@ -135,7 +138,11 @@ def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, An
     if sql.vacate:
         database.executemany(sql.vacate, [_as_tuple(key) for key in (*changed, *rewritten)])
     if changed and sql.update_values is not None:
-        database.executemany(sql.update, map(sql.update_values, _rows(sql, rows, changed)))
+        values = list(map(sql.update_values, _rows(sql, rows, changed)))
+        # The first of the hot columns is what is left: a row with nothing left is closed, and its test with it.
+        database.executemany(sql.update, (each for each in values if each[0] or not sql.close))
+        if sql.close:
+            database.executemany(sql.close, (each for each in values if not each[0]))
     elif changed:
         database.executemany(sql.rewrite, _rows(sql, rows, changed))
     if rewritten:
