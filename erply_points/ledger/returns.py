@@ -179,9 +179,10 @@ def take_again(
         from_expired[lot.id] = got if lost_before is None else min(got, max(0, lost_since))
     lost = sum(from_expired.values())
     draft.redeemed += points
-    draft.expired -= lost
-    if points > lost:
-        draft.record(EntryKind.REDEEM, lost - points, redemption.id)
+    if lost:
+        draft.expired -= lost
+        draft.record(EntryKind.CORRECT, lost, redemption.id)
+    draft.record(EntryKind.REDEEM, -points, redemption.id)
     missing = points
     for lot in sorted(lots, key=redemption_order):
         current = draft.current(lot)
