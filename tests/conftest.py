@@ -1,15 +1,22 @@
 """Fixtures for all tests: `shop` in this process with a clock to set, `till` on the real server process."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.process import ServerProcess
 from support.shop import Shop, new_account, open_shop
+
+# Where a change is judged, the same change gets the same examples; elsewhere each run looks for new ones.
+settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "search")
 
 
 @pytest.fixture

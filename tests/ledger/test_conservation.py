@@ -54,7 +54,7 @@ class Opinion:
     def live(self, until: int) -> None:
         """Let time pass, stopping whenever a lot becomes available or expires."""
         moments = {moment for lot in self.lots for moment in (lot["from"], lot["until"])}
-        for at in [*sorted(moment for moment in moments if self.now < moment < until), until]:
+        for at in [*sorted(moment for moment in moments if self.now <= moment < until), until]:
             self.lose(at)
             self.repay(at)
 
