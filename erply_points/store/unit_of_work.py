@@ -8,7 +8,7 @@ Every change is remembered, so that a failed sub-request can be undone exactly (
 changes were flushed to the database.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
@@ -108,9 +108,6 @@ class Table(Generic[K, R]):
             return self.rows[key]
         except KeyError:
             raise NotLoaded(self.name, key) from None
-
-    def loaded(self) -> Iterator[R]:
-        return (row for row in self.rows.values() if row is not None)
 
     def put(self, key: K, row: R) -> None:
         """Create the row, or replace it if it is there."""

@@ -487,7 +487,7 @@ async def test_many_rows_are_read_at_once(store: Store) -> None:
 
     await change(store, make, wallets(*everybody))
     work = await look(store, {"customers": set(everybody), **wallets(*everybody)})
-    assert [row.id for row in work.customers.loaded()] == sorted(everybody)
+    assert [row.id for row in work.customers.rows.values() if row is not None] == sorted(everybody)
     assert [wallet_of(work, number).totals.balance for number in everybody] == [
         number if number % 2 else 0 for number in everybody
     ]

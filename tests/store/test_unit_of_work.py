@@ -10,7 +10,7 @@ def test_nothing_read_is_nothing_changed() -> None:
     """A fresh unit of work has no rows and no changes."""
     work = UnitOfWork()
     assert not work.changed
-    assert list(work.customers.loaded()) == []
+    assert work.customers.rows == {}
     with pytest.raises(NotLoaded):
         work.customers.get(1)
 
@@ -37,7 +37,7 @@ def test_changes_remember_what_the_database_needs() -> None:
     table.put(4, customer(4))
     table.delete(4)
     assert table.changes == {1: Change.CREATED, 2: Change.CHANGED, 3: Change.DELETED}
-    assert [row.first_name for row in table.loaded()] == ["b", "b"]
+    assert [row.first_name for row in table.rows.values() if row is not None] == ["b", "b"]
     work.flushed()
     assert not work.changed
 

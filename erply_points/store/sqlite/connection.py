@@ -58,9 +58,13 @@ def _open(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
     database = sqlite3.connect(
         path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, cached_statements=STATEMENTS_CACHED
     )
-    database.create_function("casefold", 1, _casefold, deterministic=True)
-    for pragma in pragmas:
-        database.execute(f"PRAGMA {pragma}")
+    try:
+        database.create_function("casefold", 1, _casefold, deterministic=True)
+        for pragma in pragmas:
+            database.execute(f"PRAGMA {pragma}")
+    except BaseException:  # The file is no database, most likely.
+        database.close()
+        raise
     return database
 
 
