@@ -127,12 +127,10 @@ async def _run_call(call: Call | ListingCall, params: Params, context: Context, 
         try:
             if isinstance(call, Call):
                 records = call.run(context, params)
-                total = len(records)
-            else:
-                page = await transaction.list(call.listing(context, params))
-                await transaction.load(call.refers_to(page))
-                records, total = call.records(context, params, page), page.total
-            return Outcome(records, total)
+                return Outcome(records, len(records))
+            page = await transaction.list(call.listing(context, params))
+            await transaction.load(call.refers_to(page))
+            return Outcome(call.records(context, params, page), page.total)
         except NotLoaded as missing:
             context.work.undo(mark)
             await transaction.load({missing.table: {missing.key}})

@@ -46,6 +46,8 @@ class CurrentInvoice:
         After a failed invoice the call runs without a reference, unless the account says `refuse`. After a
         duplicate it never runs: its first run may have taken the points already.
         """
+        if PLACEHOLDER not in params.values():
+            return params
         held = [name for name in reference_fields(call) if params.get(name) == PLACEHOLDER]
         if not held:
             return params

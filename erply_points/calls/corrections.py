@@ -150,7 +150,7 @@ def _keep(context: Context, before: Lot | Redemption, after: Lot | Redemption) -
         before=orjson.dumps({name: getattr(before, name) for name in changed}).decode(),
         after=orjson.dumps({name: getattr(after, name) for name in changed}).decode(),
     )
-    context.work.corrections.put(correction.id, correction)
+    context.work.corrections.rows.append(correction)
 
 
 CALLS: Final = (

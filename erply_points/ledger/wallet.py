@@ -12,6 +12,7 @@ Earning and redeeming are here; taking back and giving back are in `returns`.
 
 from bisect import insort
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from erply_points.ledger.allocation import allocate, redemption_order
 from erply_points.ledger.amounts import BALANCE_MAX, NEVER, Millipoints, UnixSeconds
@@ -19,8 +20,7 @@ from erply_points.ledger.errors import BalanceTooLarge, LotsNotLoaded, NotEnough
 from erply_points.ledger.records import Allocation, Entry, EntryKind, Lot, Redemption, Reversal, Totals
 
 
-@dataclass(frozen=True, slots=True)
-class Wallet:
+class Wallet(NamedTuple):
     totals: Totals
     lots: tuple[Lot, ...] = ()
     """The open lots, in redemption order; only the first of them unless `complete`."""
@@ -118,7 +118,7 @@ def _redeemed_from(first: Lot, wallet: Wallet, redemption: Redemption, at: UnixS
     totals = Totals(
         customer_id, currency_id, balance, shortfall, earned, redeemed + points, expired, reversed_, entries, at
     )
-    paid = first._replace(remaining=first.remaining - points, redeemed=first.redeemed + points)
+    paid = Lot._make((*first[:4], first.remaining - points, first.redeemed + points, *first[6:]))
     return Posting(
         Wallet(totals, (paid, *wallet.lots[1:]), (), wallet.complete),
         {paid.id: paid},

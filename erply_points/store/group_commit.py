@@ -6,9 +6,9 @@ so that one bad job harms no other. Jobs that only read form groups of their own
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from erply_points.store.protocol import Store, Transaction
@@ -27,8 +27,15 @@ class Job(Protocol):
         ...
 
     async def run(self, transaction: Transaction) -> None:
-        """Do the work inside `transaction`, which others share. May be called again after a rollback."""
+        """Do the work inside `transaction`, which others share and which is all that may be awaited.
+
+        May be called again after a rollback.
+        """
         ...
+
+
+Waiting = tuple[Job, "asyncio.Future[None]"]
+"""A job, and what to tell when it is done."""
 
 
 class GroupCommit:
@@ -37,65 +44,51 @@ class GroupCommit:
     def __init__(self, store: Store, *, write: bool) -> None:
         self._store = store
         self._write = write
-        self._waiting: asyncio.Queue[tuple[Job, asyncio.Future[None]]] = asyncio.Queue()
-        self._task = asyncio.create_task(self._serve())
+        self._waiting: deque[Waiting] = deque()
+        self._serving: asyncio.Task[None] | None = None
 
     async def run(self, job: Job) -> None:
         """Return once the job is committed. Raises what stopped it; then nothing of it is kept."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((job, done))
+        self._waiting.append((job, done))
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
         await done
 
     async def close(self) -> None:
-        """Finish what waits, then stop."""
-        await self._waiting.join()
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        """Finish what waits."""
+        if self._serving is not None:
+            await asyncio.wait([self._serving])
 
     async def _serve(self) -> None:
-        while True:
-            group = [await self._waiting.get()]
-            while len(group) < GROUP_SIZE_MAX and not self._waiting.empty():
-                group.append(self._waiting.get_nowait())
-            try:
-                await self._run_group(group)
-            finally:
-                for _ in group:
-                    self._waiting.task_done()
+        while self._waiting:
+            await self._run_group([self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_SIZE_MAX))])
 
-    async def _run_group(self, group: list[tuple[Job, asyncio.Future[None]]]) -> None:
+    async def _run_group(self, group: Sequence[Waiting]) -> None:
         jobs = [job for job, _ in group]
+        begun = False
+
+        async def run_all(transaction: Transaction) -> None:
+            nonlocal begun
+            begun = True
+            for job in jobs:
+                await job.run(transaction)
+
         needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
         try:
-            transaction = await self._store.begin(needs, write=self._write)
+            await self._store.transact(needs, run_all, write=self._write)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the jobs' callers
-            # No job is at fault, so none is tried again: the next would wait as long for the same answer.
-            for _, done in group:
-                _settle(done, error)
-            return
-        try:
-            await _transact(transaction, jobs)
-        except Exception as error:  # noqa: BLE001 - the same
-            if len(group) > 1:
+            # Where nothing has begun no job is at fault: the next would wait as long for the same answer.
+            if begun and len(group) > 1:
                 _log.warning("a group of %d failed with %s; running them one by one", len(group), type(error).__name__)
                 for member in group:
                     await self._run_group([member])
             else:
-                _settle(group[0][1], error)
+                for _, done in group:
+                    _settle(done, error)
         else:
             for _, done in group:
                 _settle(done, None)
-
-
-async def _transact(transaction: Transaction, jobs: list[Job]) -> None:
-    try:
-        for job in jobs:
-            await job.run(transaction)
-        await transaction.commit()
-    except BaseException:
-        await transaction.rollback()
-        raise
 
 
 def _settle(done: asyncio.Future[None], error: Exception | None) -> None:

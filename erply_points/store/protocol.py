@@ -5,8 +5,8 @@
 - Writing transactions of one account follow each other; reading ones never wait for them.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
@@ -55,9 +55,20 @@ class Transaction(Protocol):
     async def rollback(self) -> None: ...
 
 
+Body = Callable[[Transaction], Coroutine[Any, Any, None]]
+"""What is done inside a transaction."""
+
+
 class Store(Protocol):
     async def begin(self, needs: Needs, *, write: bool) -> Transaction:
         """Open a transaction and read `needs`. Raises StoreUnavailable, as do the transaction's methods."""
+        ...
+
+    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
+        """Do all of a transaction: begin, read `needs`, run `body`, commit; roll back if any of it raises.
+
+        `body` may run on another thread, so it awaits nothing but the methods of its transaction.
+        """
         ...
 
     async def set_settings(self, settings: Mapping[str, str]) -> None: ...

@@ -9,7 +9,7 @@ changes were flushed to the database.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
 
@@ -124,12 +124,6 @@ class Table(Generic[K, R]):
             rewritten = self._rewritten
             changes[key] = _REWRITTEN if rewritten is not None and rewritten(before, row) else _CHANGED
 
-    def create(self, key: K, row: R) -> None:
-        """Create a row that nobody can have read: its key is new."""
-        self._undo_log.append((self, key, _UNREAD, None))
-        self.rows[key] = row
-        self.changes[key] = _CREATED
-
     def delete(self, key: K) -> None:
         """Delete the row if it is there. Raises NotLoaded."""
         before = self.get(key)
@@ -159,6 +153,39 @@ class Table(Generic[K, R]):
             self.changes.pop(key, None)
         else:
             self.changes[key] = change
+
+
+class Journal(Generic[R]):
+    """The rows added to one table whose rows are only ever added, oldest first."""
+
+    __slots__ = ("flushed_to", "name", "rows", "undone")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: list[R] = []
+        self.flushed_to = 0
+        """How many of them stand in the database."""
+        self.undone: list[R] = []
+        """What stands there besides and must be deleted."""
+
+    @property
+    def changed(self) -> bool:
+        return len(self.rows) > self.flushed_to or bool(self.undone)
+
+    def flushed(self) -> None:
+        self.flushed_to = len(self.rows)
+        self.undone.clear()
+
+    def undo(self, length: int) -> None:
+        """Take back all but the first `length` rows."""
+        if length < self.flushed_to:
+            self.undone += self.rows[length : self.flushed_to]
+            self.flushed_to = length
+        del self.rows[length:]
+
+
+Mark = tuple[int, ...]
+"""A state that can be returned to."""
 
 
 class UnitOfWork:
@@ -191,9 +218,10 @@ class UnitOfWork:
         self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
         self.reversals: Table[int, Reversal] = Table("reversals", log)
-        self.allocations: Table[tuple[int, int, int, int], Allocation] = Table("allocations", log)
-        self.entries: Table[tuple[int, int, int], Entry] = Table("entries", log)
-        self.corrections: Table[int, Correction] = Table("corrections", log)
+        self.allocations: Journal[Allocation] = Journal("allocations")
+        self.entries: Journal[Entry] = Journal("entries")
+        self.corrections: Journal[Correction] = Journal("corrections")
+        self.journals: tuple[Journal[Any], ...] = (self.allocations, self.entries, self.corrections)
         # Look-ups by another key than the ID. Whoever changes the row keeps them up to date.
         self.usernames: Table[str, User] = Table("usernames", log)
         self.pins: Table[str, User] = Table("pins", log)
@@ -219,6 +247,7 @@ class UnitOfWork:
             table.name: table for table in vars(self).values() if isinstance(table, Table)
         }
 
+        self._tables = tuple(self.tables.values())
         self.belongings_read = False
         """Whether anything of them has been read at all, which is rare."""
         self._belongings = [self.tables[name] for name in BELONGINGS]
@@ -236,27 +265,23 @@ class UnitOfWork:
         self.wallets.put((totals.customer_id, totals.currency_id), posting.wallet)
         lots, redemptions, reversals = self.lots, self.redemptions, self.reversals
         if self.belongings_read:
-            self._drop_what_grows(posting)
+            self._update_belongings(posting)
         for lot in posting.lots.values():
             lots.put(lot.id, lot)
         for redemption in posting.redemptions.values():
             redemptions.put(redemption.id, redemption)
         for reversal in posting.reversals.values():
             reversals.put(reversal.id, reversal)
-        for allocation in posting.allocations:
-            self.allocations.create(allocation[:4], allocation)
-            if self.belongings_read:
-                self._add_to_paid(allocation)
-        for entry in posting.entries:
-            self.entries.create(entry[:3], entry)
+        self.allocations.rows += posting.allocations
+        self.entries.rows += posting.entries
 
     def _add_to_paid(self, allocation: Allocation) -> None:
         for table, key in ((self.paid_for, allocation.transaction_id), (self.paid_by, allocation.lot_id)):
             if key in table.rows:
                 table.put(key, _with(table.get(key) or (), allocation))
 
-    def _drop_what_grows(self, posting: Posting) -> None:
-        """Read again, when next asked for, to what new lots, redemptions and reversals belong."""
+    def _update_belongings(self, posting: Posting) -> None:
+        """Read again, when next asked for, to what new lots, redemptions and reversals belong; add what is paid."""
         for lot in posting.lots.values():
             if self.lots.rows.get(lot.id) is None:
                 self.lots_of.rows.pop(lot.document_id, None)
@@ -267,6 +292,8 @@ class UnitOfWork:
             if self.reversals.rows.get(reversal.id) is None:
                 self.reversals_of.rows.pop(reversal.lot_id, None)
                 self.reversals_by.rows.pop(reversal.document_id, None)
+        for allocation in posting.allocations:
+            self._add_to_paid(allocation)
 
     def correct_lot(self, lot: Lot) -> None:
         """Change what a lot says of itself, but not its points."""
@@ -275,7 +302,7 @@ class UnitOfWork:
         wallet = self.wallets.rows.get(key)
         if wallet is not None:
             lots = tuple(lot if each.id == lot.id else each for each in wallet.lots)
-            self.wallets.put(key, replace(wallet, lots=lots))
+            self.wallets.put(key, wallet._replace(lots=lots))
 
     def correct_redemption(self, redemption: Redemption) -> None:
         """Change what a redemption says of itself, but not its points."""
@@ -284,7 +311,7 @@ class UnitOfWork:
         wallet = self.wallets.rows.get(key)
         if wallet is not None:
             debts = tuple(redemption if each.id == redemption.id else each for each in wallet.debts)
-            self.wallets.put(key, replace(wallet, debts=debts))
+            self.wallets.put(key, wallet._replace(debts=debts))
 
     def missing(self, needs: Needs) -> dict[str, set[Any]]:
         """The part of `needs` that has not been read yet."""
@@ -302,26 +329,32 @@ class UnitOfWork:
 
     @property
     def changed(self) -> bool:
-        return any(table.changes for table in self.tables.values())
+        return any(table.changes for table in self._tables) or any(journal.changed for journal in self.journals)
 
     def flushed(self) -> None:
         """All changes so far stand in the database, inside its transaction."""
-        for table in self.tables.values():
-            table.changes.clear()
+        for table in self._tables:
+            if table.changes:
+                table.changes.clear()
+        for journal in self.journals:
+            journal.flushed()
         self._flushed_to = len(self._undo_log)
 
-    def mark(self) -> int:
-        return len(self._undo_log)
+    def mark(self) -> Mark:
+        return (len(self._undo_log), *(len(journal.rows) for journal in self.journals))
 
-    def undo(self, mark: int) -> None:
+    def undo(self, mark: Mark) -> None:
         """Take back every change made since `mark`."""
+        length, *added = mark
+        for journal, rows in zip(self.journals, added, strict=True):
+            journal.undo(rows)
         log = self._undo_log
-        while len(log) > mark:
+        while len(log) > length:
             flushed = len(log) <= self._flushed_to
             table, key, before, change = log.pop()
             table.restore(key, before, change, flushed=flushed)
-        if self._flushed_to > mark:
-            self._flushed_to = mark
+        if self._flushed_to > length:
+            self._flushed_to = length
             self.forget_belongings()  # They may hold what was undone.
 
 

@@ -63,7 +63,7 @@ class Lives(RuleBasedStateMachine):
         except LedgerError as refusal:
             decided = refusal
         for lots in range(len(wallet.lots)):
-            partly = replace(wallet, lots=wallet.lots[:lots], complete=False)
+            partly = wallet._replace(lots=wallet.lots[:lots], complete=False)
             try:
                 found: Posting | LedgerError = operation(partly)
             except LotsNotLoaded:

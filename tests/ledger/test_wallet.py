@@ -1,7 +1,6 @@
 """What may be done to a wallet, as stories, and wallets of which only the first lots were read."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import event, given
@@ -316,7 +315,7 @@ def test_every_record_of_a_posting_stands_in_its_wallet() -> None:
 
 def first(wallet: Wallet, lots: int) -> Wallet:
     """The wallet as it is when only its first `lots` open lots were read."""
-    return replace(wallet, lots=wallet.lots[:lots], complete=len(wallet.lots) <= lots)
+    return wallet._replace(lots=wallet.lots[:lots], complete=len(wallet.lots) <= lots)
 
 
 def _book() -> Book:
@@ -457,7 +456,7 @@ def test_the_short_way_is_the_long_way(points: int, remaining: list[int], last_a
     )
     wallet = Wallet.empty(CUSTOMER, CURRENCY)
     totals = wallet.totals._replace(balance=sum(remaining), earned=sum(remaining), entries=3, last_at=last_at)
-    wallet = replace(wallet, totals=totals, lots=lots, complete=complete)
+    wallet = wallet._replace(totals=totals, lots=lots, complete=complete)
     redemption = new_redemption(9, points)
 
     def long_way() -> Posting:

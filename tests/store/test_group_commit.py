@@ -10,16 +10,15 @@ import pytest
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GROUP_SIZE_MAX, GroupCommit, union
 from erply_points.store.listing import Listing, Page
-from erply_points.store.protocol import Store, StoreUnavailable, Transaction
+from erply_points.store.protocol import Body, Store, StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 from store.samples import ALL_CUSTOMERS, customer, ids, listed
 
 
 class FakeTransaction:
-    def __init__(self, store: "FakeStore") -> None:
+    def __init__(self) -> None:
         self.work = UnitOfWork()
         self.settings: Mapping[str, str] = {}
-        self._store = store
 
     async def load(self, needs: Needs) -> None:
         raise NotImplementedError
@@ -34,14 +33,10 @@ class FakeTransaction:
         raise NotImplementedError
 
     async def commit(self) -> None:
-        await self._store.reach_disk()
-        if self._store.commits_failing:
-            self._store.commits_failing -= 1
-            raise StoreUnavailable("disk full")
-        self._store.events.append("commit")
+        raise NotImplementedError
 
     async def rollback(self) -> None:
-        self._store.events.append("rollback")
+        raise NotImplementedError
 
 
 class FakeStore:
@@ -70,12 +65,24 @@ class FakeStore:
             await self._disk.acquire()
 
     async def begin(self, needs: Needs, *, write: bool) -> Transaction:
+        raise NotImplementedError
+
+    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
         self.events.append("begin" if write else "begin reading")
         self.needs.append(needs)
         if self.begins_failing:
             self.begins_failing -= 1
             raise StoreUnavailable("locked")
-        return FakeTransaction(self)
+        try:
+            await body(FakeTransaction())
+            await self.reach_disk()
+            if self.commits_failing:
+                self.commits_failing -= 1
+                raise StoreUnavailable("disk full")
+        except BaseException:
+            self.events.append("rollback")
+            raise
+        self.events.append("commit")
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         raise NotImplementedError
@@ -311,14 +318,7 @@ async def test_on_a_real_store_only_good_jobs_are_kept(store: Store) -> None:
 
 async def test_readers_do_not_wait_for_writers(store: Store) -> None:
     """A reader is answered while a writer is still at work, and sees nothing of it."""
-    writes, reads = GroupCommit(store, write=True), GroupCommit(store, write=False)
-    started, go_on = asyncio.Event(), asyncio.Event()
-
-    class Slow(Save):
-        async def run(self, transaction: Transaction) -> None:
-            await super().run(transaction)
-            started.set()
-            await go_on.wait()
+    reads = GroupCommit(store, write=False)
 
     class Look:
         needs: Needs = MappingProxyType({})
@@ -327,14 +327,28 @@ async def test_readers_do_not_wait_for_writers(store: Store) -> None:
         async def run(self, transaction: Transaction) -> None:
             self.found = tuple(await ids(transaction, ALL_CUSTOMERS))
 
-    writing = asyncio.create_task(writes.run(Slow(1)))
-    await started.wait()
     look = Look()
+    writing = await store.begin({}, write=True)
+    await Save(1).run(writing)
     await reads.run(look)
-    assert (look.found, writing.done()) == ((), False)
-    go_on.set()
-    await writing
+    assert look.found == ()
+    await writing.commit()
     await reads.run(look)
     assert look.found == (1,)
-    await writes.close()
     await reads.close()
+
+
+async def test_a_job_that_waits_for_anything_else_is_stopped(store: Store) -> None:
+    """On a connection's own thread there is nothing to wait for: such a job fails and nothing of it is kept."""
+
+    class Waits(Save):
+        async def run(self, transaction: Transaction) -> None:
+            await super().run(transaction)
+            await asyncio.sleep(0)
+
+    queue = GroupCommit(store, write=True)
+    with pytest.raises(RuntimeError, match="nothing to wait for"):
+        await queue.run(Waits(1))
+    await queue.run(Save(2))
+    await queue.close()
+    assert await listed(store, ALL_CUSTOMERS) == [2]

@@ -6,10 +6,11 @@ trip each. See docs/decisions/0001-one-trip-per-step.md.
 """
 
 import asyncio
+import contextlib
 import functools
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -26,18 +27,25 @@ STATEMENTS_CACHED: Final = 256
 PAGE_CACHE_KIB: Final = 8_192
 
 
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise StoreUnavailable in place of what SQLite raises."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise  # A constraint stopped a mistake of ours; waiting would not help.
+    except sqlite3.DatabaseError as error:
+        raise StoreUnavailable(str(error)) from error
+
+
 class ThreadConnection(aiosqlite.Connection):
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function` on the connection's thread; `function` uses `database` itself.
 
         Raises StoreUnavailable for whatever the database cannot do just now.
         """
-        try:
+        with translated_errors():
             result: T = await self._execute(function, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite's own
-        except sqlite3.IntegrityError:
-            raise  # A constraint stopped a mistake of ours; waiting would not help.
-        except sqlite3.DatabaseError as error:
-            raise StoreUnavailable(str(error)) from error
         return result
 
     async def ended(self) -> None:

@@ -3,74 +3,82 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
-from erply_points.store.protocol import AccountInUse, StoreUnavailable
+from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
 from erply_points.store.sqlite import checking, listing, loading, migrations, tables
-from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file
+from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
 
 SETTINGS_SEQUENCE: Final = "settings"
 DAY: Final = 86_400
 
+Run = Callable[..., Coroutine[Any, Any, Any]]
+"""Calls a function on the thread that may use the database."""
+
 
 class SQLiteTransaction:
-    """One transaction. Each method is one trip to the connection's thread."""
+    """One transaction. Each method is one call of `run`, which takes it to the connection's thread."""
 
-    def __init__(self, connection: ThreadConnection, work: UnitOfWork, settings: Mapping[str, str]) -> None:
-        self._connection = connection
+    def __init__(self, database: sqlite3.Connection, run: Run, work: UnitOfWork, settings: Mapping[str, str]) -> None:
+        self._database = database
+        self._run = run
         self.work = work
         self.settings = settings
 
     async def load(self, needs: Needs) -> None:
         missing = self.work.missing(needs)
         if missing:
-            loaded = await self._connection.run(self._read, missing)
-            loading.keep(self.work, missing, loaded)
+            loading.keep(self.work, missing, await self._run(self._read, missing))
 
     def _read(self, missing: Needs) -> Loaded:
         if {"wallets", "document_numbers"} & missing.keys() or BELONGINGS & missing.keys():
             self._flush()  # They are made of rows that may have changed.
-        return loading.read(self._connection.database, missing)
+        return loading.read(self._database, missing)
 
     async def load_whole_wallet(self, key: WalletKey) -> None:
-        loaded = await self._connection.run(self._flush_and_read_wallet, key)
-        loading.keep(self.work, {}, loaded)
+        loading.keep(self.work, {}, await self._run(self._flush_and_read_wallet, key))
 
     def _flush_and_read_wallet(self, key: WalletKey) -> Loaded:
         self._flush()
-        whole = loading.wallets(self._connection.database, [key], loading.ALL_LOTS)
-        return [("wallets", key, wallet) for key, wallet in whole]
+        return [("wallets", key, wallet) for key, wallet in loading.wallets(self._database, [key], loading.ALL_LOTS)]
 
     async def list(self, listing: Listing) -> Page:
-        return await self._connection.run(self._flush_and_list, listing)
+        page: Page = await self._run(self._flush_and_list, listing)
+        return page
 
     def _flush_and_list(self, asked: Listing) -> Page:
         self._flush()
-        return listing.run(self._connection.database, asked)
+        return listing.run(self._database, asked)
 
     def _flush(self) -> None:
         if self.work.changed:
-            tables.write(self._connection.database, self.work)
+            tables.write(self._database, self.work)
             self.work.flushed()
 
     async def forget(self, before: UnixSeconds) -> None:
-        await self._connection.run(_forget, self._connection.database, before)
+        await self._run(_forget, self._database, before)
 
     async def commit(self) -> None:
-        await self._connection.run(self._flush_and_commit)
+        await self._run(self.commit_now)
 
-    def _flush_and_commit(self) -> None:
+    def commit_now(self) -> None:
         self._flush()
-        self._connection.database.execute("COMMIT")
+        self._database.execute("COMMIT")
 
     async def rollback(self) -> None:
-        await self._connection.run(_rollback, self._connection.database)
+        await self._run(_rollback, self._database)
+
+
+async def _directly(function: Callable[..., Any], *args: Any) -> Any:
+    """Run on this thread, which is the connection's."""
+    with translated_errors():
+        return function(*args)
 
 
 class SQLiteStore:
@@ -114,15 +122,31 @@ class SQLiteStore:
 
     async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
         connection = self._writer if write else self._reader
+        return await connection.run(self._begin, connection.database, connection.run, needs, write)
+
+    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
+        connection = self._writer if write else self._reader
+        await connection.run(self._transact, connection.database, needs, body, write)
+
+    def _transact(self, database: sqlite3.Connection, needs: Needs, body: Body, write: bool) -> None:  # noqa: FBT001
+        transaction = self._begin(database, _directly, needs, write)
+        try:
+            _drive(body(transaction))
+            transaction.commit_now()
+        except BaseException:
+            _rollback(database)
+            raise
+
+    def _begin(self, database: sqlite3.Connection, run: Run, needs: Needs, write: bool) -> SQLiteTransaction:  # noqa: FBT001
         version, settings = self._settings
-        sequences, changed, loaded = await connection.run(_begin, connection.database, needs, version, write=write)
+        sequences, changed, loaded = _begin(database, needs, version, write=write)
         if changed is not None:
             settings = changed
             self._settings = (sequences.get(SETTINGS_SEQUENCE, 0), settings)
         work = UnitOfWork()
         work.sequences.rows.update(sequences)
         loading.keep(work, needs, loaded)
-        return SQLiteTransaction(connection, work, settings)
+        return SQLiteTransaction(database, run, work, settings)
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         await self._writer.run(_set_settings, self._writer.database, settings)
@@ -140,6 +164,16 @@ class SQLiteStore:
                 if self._lock >= 0:
                     os.close(self._lock)
                 self._lock = -1
+
+
+def _drive(steps: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never has to wait: on this thread there is nothing to wait for."""
+    try:
+        steps.send(None)
+    except StopIteration:
+        return
+    steps.close()
+    raise RuntimeError("inside a transaction there is nothing to wait for but the transaction")
 
 
 def lock_account(path: Path, kind: int) -> int:

@@ -28,7 +28,7 @@ from erply_points.store.rows import (
     User,
     VatRate,
 )
-from erply_points.store.unit_of_work import Change, UnitOfWork
+from erply_points.store.unit_of_work import Change, Journal, UnitOfWork
 
 
 class TableSQL:
@@ -66,6 +66,8 @@ class TableSQL:
         )
         closed = ", ".join(f"{column} = 0" for column in computed)
         self.close = self.update.replace(" WHERE ", f", {closed} WHERE ") if hot and computed else ""
+        positions = [columns.index(column) for column in key]
+        self.key_values = itemgetter(*positions) if len(key) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
         self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
         empty = ", ".join(f"{column} = ''" for column in unique)
         self.vacate = (
@@ -102,6 +104,8 @@ TABLES: Final[dict[str, TableSQL]] = {
     ),
     "redemptions": TableSQL("redemptions", Redemption, _KEY),
     "reversals": TableSQL("reversals", Reversal, _KEY),
+}
+JOURNALS: Final[dict[str, TableSQL]] = {
     "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "customer_id", "number")),
     "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
     "corrections": TableSQL("corrections", Correction, _KEY),
@@ -118,6 +122,9 @@ def write(database: sqlite3.Connection, work: UnitOfWork) -> None:
         table = work.tables[name]
         if table.changes:
             _write_table(database, sql, table.rows, table.changes)
+    for journal in work.journals:
+        if journal.changed:
+            _write_journal(database, JOURNALS[journal.name], journal)
     if work.document_rows.changes:
         _write_document_rows(database, work)
     if work.sequences.changes:
@@ -149,6 +156,13 @@ def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, An
         database.executemany(sql.rewrite, _rows(sql, rows, rewritten))
     if created := by_change.get(Change.CREATED):
         database.executemany(sql.insert, _rows(sql, rows, created))
+
+
+def _write_journal(database: sqlite3.Connection, sql: TableSQL, journal: Journal[Any]) -> None:
+    if journal.undone:
+        database.executemany(sql.delete, map(sql.key_values, journal.undone))
+    # Plain tuples: sqlite3 binds them faster than named ones.
+    database.executemany(sql.insert, map(tuple, journal.rows[journal.flushed_to :]))
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:
