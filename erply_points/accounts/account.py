@@ -11,7 +11,6 @@ from erply_points.accounts import rights, settings
 from erply_points.accounts.passwords import PasswordChecks, hash_session_key
 from erply_points.accounts.rights import Rights
 from erply_points.accounts.settings import AccountSettings
-from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GroupCommit, Job
 from erply_points.store.protocol import Store, Transaction
 from erply_points.store.rows import Session, User
@@ -35,6 +34,8 @@ class OpenSession:
 class _Read:
     """A job that only reads."""
 
+    keeps = True
+
     def __init__(self, needs: Needs) -> None:
         self.needs = needs
         self.transaction: Transaction | None = None
@@ -46,13 +47,16 @@ class _Read:
 class _Forget:
     """A job that tidies up."""
 
+    keeps = True
     needs: Needs = MappingProxyType({})
 
-    def __init__(self, before: UnixSeconds) -> None:
-        self._before = before
+    def __init__(self, account: "Account") -> None:
+        self._account = account
 
     async def run(self, transaction: Transaction) -> None:
-        await transaction.forget(self._before)
+        now = int(self._account.clock())
+        keys_live = self._account.settings_of(transaction).retry_hours * 3_600
+        await transaction.forget(now - KEPT_SECONDS, now - keys_live)
 
 
 class Account:
@@ -83,6 +87,11 @@ class Account:
             parsed = settings.parse(transaction.settings)
             self._settings = (transaction.settings, parsed)
         return parsed
+
+    @property
+    def known_settings(self) -> AccountSettings:
+        """The settings as they were last seen."""
+        return self._settings[1]
 
     async def settings(self) -> AccountSettings:
         """The settings as they are now."""
@@ -118,8 +127,8 @@ class Account:
         return found
 
     async def tidy(self) -> None:
-        """Forget sessions, log-in blocks and document UUIDs that ended long ago."""
-        await self.run(_Forget(int(self.clock()) - KEPT_SECONDS), write=True)
+        """Forget sessions, log-in blocks, document UUIDs and idempotency keys that ended long ago."""
+        await self.run(_Forget(self), write=True)
 
     async def close(self) -> None:
         """Finish what waits, then close the store."""

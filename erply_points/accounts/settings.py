@@ -118,6 +118,17 @@ class AccountSettings:
         _choice("allow", "floor"),
     )
     strict_products: bool = _setting("0", "1: product, register, employee and campaign IDs must be known.", _flag)
+    retry: str = _setting(
+        "replay",
+        "A document's temporaryUUID sent again: replay its bulk's first answer, or erply: 1206 and 1158.",
+        _choice("replay", "erply"),
+    )
+    retry_hours: int = _setting(
+        "24", "Hours for which a key is known and its first answer given again.", _whole(1, 8760)
+    )
+    unique_request_ids: bool = _setting(
+        "0", "1: no requestID is used twice, so a sub-request that comes again is given its first answer.", _flag
+    )
     error_records: str = _setting(
         "null", "The records of a failed call: null as documented, or empty, a list.", _choice("null", "empty")
     )

@@ -33,24 +33,33 @@ class Rendering:
     at: UnixSeconds
     seconds: float
     error_records: list[Record] | None = None
+    dry_run: bool = False
 
     def single(self, sub_request: SubRequest, outcome: Outcome) -> Answer:
-        return self._answer({"request": sub_request.name}, outcome, self.seconds)
+        answer = self._answer({"request": sub_request.name}, outcome, self.seconds)
+        answer["status"] |= self._marks()
+        return answer
 
-    def bulk(self, sub_requests: Iterable[SubRequest], outcomes: Iterable[Outcome]) -> Answer:
+    def bulk(
+        self, sub_requests: Iterable[SubRequest], outcomes: Iterable[Outcome], error: WireError | None = None
+    ) -> Answer:
         answers = [
             self._answer(
                 {"requestName": sub_request.name, "requestID": sub_request.request_id}, outcome, outcome.seconds
             )
             for sub_request, outcome in zip(sub_requests, outcomes, strict=True)
         ]
-        return {"status": self._bulk_status(None), "requests": answers}
+        return {"status": self._bulk_status(error), "requests": answers}
 
     def bulk_error(self, error: WireError) -> Answer:
         return {"status": self._bulk_status(error)}
 
     def _bulk_status(self, error: WireError | None) -> dict[str, Any]:
-        return {"requestUnixTime": self.at, **_verdict(error), "generationTime": round(self.seconds, 6)}
+        times = {"generationTime": round(self.seconds, 6)}
+        return {"requestUnixTime": self.at, **_verdict(error), **times, **self._marks()}
+
+    def _marks(self) -> dict[str, Any]:
+        return {"dryRun": 1} if self.dry_run else {}
 
     def _answer(self, named: Mapping[str, Any], outcome: Outcome, seconds: float) -> Answer:
         records = outcome.records if outcome.error is None else self.error_records

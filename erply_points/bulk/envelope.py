@@ -6,6 +6,7 @@ What is wrong with the envelope as a whole is found here but reported by the dis
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,10 +26,24 @@ _UNKNOWN_FORMAT: Final = WireError(
     errors.UNKNOWN_FORMAT, f"responseType must be {' or '.join(FORMATS)}.", "responseType"
 )
 
+_KEY: Final = re.compile(r"[^\x00-\x1f\x7f]{0,255}")
+_BAD_KEY: Final = WireError(
+    errors.BAD_FORMAT, "idempotencyKey must be text of at most 255 characters.", "idempotencyKey"
+)
+_SWITCHES: Final[Mapping[str | int, bool]] = {
+    "": False,
+    "0": False,
+    "false": False,
+    0: False,
+    "1": True,
+    "true": True,
+    1: True,
+}
+
 _ENVELOPE: Final = frozenset(
     {
         *("clientCode", "sessionKey", "request", "requests", "version", "responseType", "sendContentType"),
-        *("setContentType", "partnerKey"),
+        *("setContentType", "partnerKey", "idempotencyKey", "atomic", "dryRun", "references"),
     }
 )
 
@@ -60,6 +75,13 @@ class BulkRequest:
     """Why nothing of it can be run; reported once account and session are known to be good."""
     answer_format: Format = JSON
     format_error: WireError | None = None
+    idempotency_key: str = ""
+    atomic: bool = False
+    """All of it is kept or nothing."""
+    dry_run: bool = False
+    """Nothing of it is kept; the answer says what would happen."""
+    references: bool = False
+    """Values may come from earlier answers."""
 
 
 def parse_json(data: bytes | str) -> Any:
@@ -112,6 +134,13 @@ def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address
         call_params = {name: value for name, value in params.items() if name not in _ENVELOPE}
         name = params.get("request")
         sub_requests = (SubRequest(name if isinstance(name, str) else "", None, call_params, repeated),)
+    switches = {name: _switch(params.get(name)) for name in ("atomic", "dryRun", "references")}
+    for name, switch in switches.items():
+        if switch is None:
+            error = error or WireError(errors.BAD_FORMAT, f"{name} must be 0 or 1.", name)
+    key = _idempotency_key(params, headers)
+    if key is None:
+        error = error or _BAD_KEY
     answer_format = FORMATS.get(_text(params.get("responseType")) or JSON.name)
     return BulkRequest(
         client_code=_text(params.get("clientCode")) or headers.get("clientcode", ""),
@@ -122,7 +151,31 @@ def decode(params: Mapping[str, Any], headers: Mapping[str, str], client_address
         error=error,
         answer_format=answer_format or JSON,
         format_error=None if answer_format else _UNKNOWN_FORMAT,
+        idempotency_key=key or "",
+        atomic=bool(switches["atomic"]),
+        dry_run=bool(switches["dryRun"]),
+        references=bool(switches["references"]),
     )
+
+
+def _switch(value: Any) -> bool | None:
+    """Whether a switch of the envelope is on; None for what is no switch."""
+    if value is None:
+        return False
+    return _SWITCHES.get(value) if isinstance(value, str | int) else None
+
+
+def _idempotency_key(params: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:
+    """The header's key before the field's, "" for none and None for what is no key.
+
+    The header may stand in quotes, as its draft has it.
+    """
+    sent = headers.get("idempotency-key", "").strip()
+    given = params.get("idempotencyKey")
+    if len(sent) > 1 and sent[0] == sent[-1] == '"':
+        sent = sent[1:-1]
+    key = sent or ("" if given is None or given == "" else _text(given) or "\0")
+    return key if _KEY.fullmatch(key) else None
 
 
 def contradiction(name: str) -> Inconsistent:

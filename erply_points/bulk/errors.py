@@ -18,13 +18,16 @@ UNKNOWN_CALL: Final = 1005
 UNKNOWN_FORMAT: Final = 1007
 SESSION_MISSING: Final = 1009
 MALFORMED: Final = 1015
-REFERENCE_MISSING: Final = 1016
+CONTRADICTION: Final = 1013
+BAD_FORMAT: Final = 1014
+BAD_VALUE: Final = 1016
 TOO_MANY_REQUESTS: Final = 1020
 SESSION_EXPIRED: Final = 1054
 SESSION_UNKNOWN: Final = 1055
-INVOICE_FAILED: Final = 1157
+SOURCE_FAILED: Final = 1157
 INVOICE_DUPLICATE: Final = 1158
 DUPLICATE_UUID: Final = 1206
+NOT_KEPT: Final = 9001
 
 MEANINGS: Final[Mapping[int, str]] = {
     INTERNAL: "The server could not do it; nothing of it was kept.",
@@ -34,11 +37,14 @@ MEANINGS: Final[Mapping[int, str]] = {
     UNKNOWN_FORMAT: "responseType is not one that the server writes.",
     SESSION_MISSING: "The call needs a session key and none was sent.",
     MALFORMED: "The request cannot be read; nothing was run.",
-    REFERENCE_MISSING: "CURRENT_INVOICE_ID without a saveSalesDocument before it in the bulk.",
+    BAD_VALUE: "CURRENT_INVOICE_ID without a saveSalesDocument before it, or a reference that leads nowhere.",
+    CONTRADICTION: "A key that was used for a different request before; nothing was run.",
+    BAD_FORMAT: "A parameter of the request as a whole is not of its form; nothing was run.",
     TOO_MANY_REQUESTS: "A bulk of more than 100 sub-requests; nothing was run.",
     SESSION_EXPIRED: "The session has expired.",
     SESSION_UNKNOWN: "The session key is unknown to this account.",
-    INVOICE_FAILED: "Not run: the invoice that it refers to was not saved (setting `failed_invoice`).",
+    SOURCE_FAILED: "Not run: what it refers to has failed, such as an invoice (setting `failed_invoice`).",
+    NOT_KEPT: "Not kept: the bulk is `atomic` and the sub-request that is named has failed.",
     INVOICE_DUPLICATE: "Not run: the invoice that it refers to was a duplicate.",
 }
 """What the codes mean that the bulk itself gives; those of refusals are their types' own sentences."""

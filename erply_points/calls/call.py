@@ -60,6 +60,8 @@ class Call:
     writes: bool = False
     public: bool = False
     """Needs no session key."""
+    logs_in: bool = False
+    """Answers with a new session key: never kept, never tried out."""
     prepare: Callable[[Account, OpenSession | None, Params], Awaitable[Any]] | None = None
     """Slow work to be done before the transaction, so that nobody waits for it."""
     expired_session_seconds: int = 0
@@ -77,3 +79,4 @@ class ListingCall:
     check: Callable[[Params], Iterable[Refusal]] = lambda _params: ()
     writes: bool = False
     public: bool = False
+    logs_in: bool = False

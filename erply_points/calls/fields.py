@@ -44,7 +44,7 @@ def stored(call: str, params: Params) -> dict[str, Any]:
     }
 
 
-def numbered(params: Params, names: Iterable[str]) -> dict[int, dict[str, Any]]:
+def numbered(params: Mapping[str, Any], names: Iterable[str]) -> dict[int, dict[str, Any]]:
     """Parameters `name1`, `name2` ... by number, in its order; numbers may have gaps."""
     wanted = frozenset(names)
     found: dict[int, dict[str, Any]] = {}

@@ -164,7 +164,7 @@ def _new_identifier(context: Context, rule: Coupon, point_of_sale_id: int) -> st
     """
     digits: str = context.prepared
     while True:
-        number = context.work.new_id(f"coupons:{point_of_sale_id}")
+        number = context.work.next_number(f"coupons:{point_of_sale_id}")
         identifier = f"{point_of_sale_id % 1_000}{rule.id % 10_000:04}{number % 10_000_000:07}{digits}"
         if context.work.coupon_identifiers.get(identifier) is None:
             return identifier

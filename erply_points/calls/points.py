@@ -8,13 +8,13 @@ from erply_points.calls.fields import id_list
 from erply_points.calls.master import TableName, check_known
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import EarnsNoPoints, InvalidValue, Refusal, UnknownID
+from erply_points.calls.refusals import EarnsNoPoints, Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
 from erply_points.ledger.accrual import expiry_after
 from erply_points.ledger.amounts import NEVER, UnixSeconds, from_points, to_points
 from erply_points.ledger.records import Lot, Redemption
 from erply_points.ledger.wallet import Wallet, earn, redeem
 from erply_points.store.listing import Condition, Listing, Operator, Page
-from erply_points.store.rows import Customer, Movement
+from erply_points.store.rows import BalanceQuery, Customer, Movement
 from erply_points.store.unit_of_work import Needs
 
 TRANSACTIONS: Final = "transactions"
@@ -32,6 +32,10 @@ def _needs(params: Params) -> Needs:
 
 def _add_needs(params: Params) -> Needs:
     return {**_needs(params), "customers": {params["customerID"]}}
+
+
+def _balance_needs(params: Params) -> Needs:
+    return _needs(params) if params.keys().isdisjoint(_BEYOND_ERPLY) else {}
 
 
 def _check_customer(context: Context, customer_id: int) -> None:
@@ -186,9 +190,58 @@ def _check_add(params: Params) -> Iterator[Refusal]:
 
 
 def balance(context: Context, params: Params) -> list[Record]:
+    if not params.keys().isdisjoint(_BEYOND_ERPLY):
+        return _balances(context, params)
     customer_id: int = params["customerID"]
     _check_customer(context, customer_id)
     return [{"points": to_points(wallet_of(context, customer_id).balance_at(context.now))}]
+
+
+_BEYOND_ERPLY: Final = ("customerIDs", "asOf", "expiringBefore")
+CUSTOMERS_MAX: Final = 1_000
+
+
+def _balances(context: Context, params: Params) -> list[Record]:
+    """Balances of many, of the past, or with what expires soon: one read whatever their number."""
+    listed = params.get("customerIDs", "")
+    field = "customerIDs" if listed else "customerID"
+    as_of: UnixSeconds = params.get("asOf", 0)
+    expiring_before: UnixSeconds = params.get("expiringBefore", 0)
+    if listed and "customerID" in params:
+        raise Inconsistent("customerIDs", "Send customerID or customerIDs, not both.")
+    if as_of and expiring_before:
+        raise Inconsistent("expiringBefore", "expiringBefore looks ahead from now, so asOf cannot be sent with it.")
+    if as_of > context.now:
+        raise InvalidValue("asOf", "asOf must not be in the future.")
+    found = context.work.balances.get(
+        BalanceQuery(
+            tuple(id_list(listed)) if listed else (params["customerID"],),
+            DEFAULT_CURRENCY,
+            as_of or context.now,
+            bool(as_of),
+            expiring_before,
+        )
+    )
+    assert found is not None
+    unknown = [each.customer_id for each in found if not each.is_known]
+    if unknown:
+        raise UnknownID(field, f"There is no customer {', '.join(map(str, unknown))}.")
+    return [
+        {
+            **({"customerID": each.customer_id} if listed else {}),
+            "points": to_points(each.points),
+            **({"expiringPoints": to_points(each.expiring)} if expiring_before else {}),
+        }
+        for each in found
+    ]
+
+
+def _check_balance(params: Params) -> Iterator[Refusal]:
+    listed = params.get("customerIDs", "")
+    if not listed and "customerID" not in params:
+        yield RequiredMissing("customerID", "customerID is required.")
+    if listed and len(id_list(listed)) > CUSTOMERS_MAX:
+        yield InvalidValue("customerIDs", f"customerIDs takes at most {CUSTOMERS_MAX} customers.")
 
 
 def _shown_expiry(lot: Lot) -> UnixSeconds:
@@ -274,7 +327,7 @@ def _used_records(_: Context, __: Params, page: Page) -> list[Record]:
 CALLS: Final = (
     Call("subtractCustomerRewardPoints", subtract, needs=_needs, writes=True),
     Call("addCustomerRewardPoints", add, needs=_add_needs, check=_check_add, writes=True),
-    Call("getCustomerRewardPoints", balance, needs=_needs),
+    Call("getCustomerRewardPoints", balance, needs=_balance_needs, check=_check_balance),
     ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records),
     ListingCall("getUsedRewardPointRecords", _used_listing, _used_records),
 )

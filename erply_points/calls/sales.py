@@ -84,7 +84,7 @@ def save(context: Context, params: Params) -> list[Record]:
 
 def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow, ...]]:
     work = context.work
-    uuid = _uuid(params)
+    uuid = document_uuid(params)
     if uuid:
         seen = work.document_uuids.get(uuid)
         if seen is not None and seen.seen_at > context.now - UUID_REMEMBERED_SECONDS:
@@ -155,7 +155,8 @@ def _check_rows_fixed(context: Context, rows: tuple[DocumentRow, ...], before: t
         raise NoEditingRights("price1", "The user may not edit confirmed documents.")
 
 
-def _uuid(params: Params) -> str:
+def document_uuid(params: Mapping[str, Any]) -> str:
+    """What the caller calls a new document, "" for nothing: a second one of the same name is a duplicate."""
     if uuid := params.get("temporaryUUID", ""):
         return str(uuid)
     for given in fields.numbered(params, ("attributeName", "attributeValue")).values():
@@ -329,7 +330,7 @@ def _number(context: Context, params: Params, document: Document) -> int:
             if asked > last:
                 context.work.sequences.put(sequence, asked)
             return asked
-    return context.work.new_id(sequence, FIRST_NUMBER)
+    return context.work.next_number(sequence, FIRST_NUMBER)
 
 
 def _accrue(context: Context, document: Document, rows: Iterable[DocumentRow]) -> None:

@@ -6,7 +6,7 @@ each user name, known or not, so that nothing tells a known name from an unknown
 
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from erply_points.accounts.account import Account, OpenSession
 from erply_points.accounts.passwords import hash_pin, hash_session_key, new_session_key
@@ -32,6 +32,7 @@ class _CountFailure:
 
     key: str
     at: UnixSeconds
+    keeps: ClassVar[bool] = True
 
     @property
     def needs(self) -> Needs:
@@ -152,8 +153,8 @@ def _key_info(context: Context, _: Params) -> list[Record]:
 
 
 CALLS: Final = (
-    Call("verifyUser", _verify, writes=True, public=True, prepare=_check_password),
-    Call("switchUser", _switch, writes=True, prepare=_check_pin, expired_session_seconds=SWITCH_SECONDS),
+    Call("verifyUser", _verify, writes=True, public=True, logs_in=True, prepare=_check_password),
+    Call("switchUser", _switch, writes=True, logs_in=True, prepare=_check_pin, expired_session_seconds=SWITCH_SECONDS),
     Call("getSessionKeyInfo", _key_info),
     Call("getSessionKeyUser", _key_user),
 )

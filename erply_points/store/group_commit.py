@@ -22,6 +22,11 @@ _log = logging.getLogger(__name__)
 
 class Job(Protocol):
     @property
+    def keeps(self) -> bool:
+        """Whether what it does is to be kept; otherwise it only looks what would happen."""
+        ...
+
+    @property
     def needs(self) -> Needs:
         """What to read before the job runs, as far as it is known."""
         ...
@@ -61,8 +66,13 @@ class GroupCommit:
             await asyncio.wait([self._serving])
 
     async def _serve(self) -> None:
-        while self._waiting:
-            await self._run_group([self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_SIZE_MAX))])
+        waiting = self._waiting
+        while waiting:
+            group = [waiting.popleft()]
+            # Jobs that keep nothing form groups of their own, which are rolled back.
+            while waiting and len(group) < GROUP_SIZE_MAX and waiting[0][0].keeps == group[0][0].keeps:
+                group.append(waiting.popleft())
+            await self._run_group(group)
 
     async def _run_group(self, group: Sequence[Waiting]) -> None:
         jobs = [job for job, _ in group]
@@ -76,7 +86,7 @@ class GroupCommit:
 
         needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
         try:
-            await self._store.transact(needs, run_all, write=self._write)
+            await self._store.transact(needs, run_all, write=self._write, keep=jobs[0].keeps)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the jobs' callers
             # Where nothing has begun no job is at fault: the next would wait as long for the same answer.
             if begun and len(group) > 1:

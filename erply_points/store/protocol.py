@@ -46,8 +46,11 @@ class Transaction(Protocol):
         """Run a listing over the database and over what `work` holds in changes."""
         ...
 
-    async def forget(self, before: UnixSeconds) -> None:
-        """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`."""
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+        """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`.
+
+        And the answers that were kept before `answers_before`.
+        """
         ...
 
     async def commit(self) -> None: ...
@@ -64,8 +67,10 @@ class Store(Protocol):
         """Open a transaction and read `needs`. Raises StoreUnavailable, as do the transaction's methods."""
         ...
 
-    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
+    async def transact(self, needs: Needs, body: Body, *, write: bool, keep: bool = True) -> None:
         """Do all of a transaction: begin, read `needs`, run `body`, commit; roll back if any of it raises.
+
+        Without `keep` it is rolled back in any case.
 
         `body` may run on another thread, so it awaits nothing but the methods of its transaction.
         """

@@ -33,6 +33,19 @@ class Customer(NamedTuple):
         return self.company_name or ", ".join(part for part in (self.last_name, self.first_name) if part)
 
 
+class KeptAnswer(NamedTuple):
+    """The first answer to what carried an idempotency key, for as long as the key lives.
+
+    `outcomes` is JSON, empty where the answer stands at another of the request's keys, `same_as`.
+    """
+
+    key: str
+    fingerprint: bytes
+    answered_at: UnixSeconds
+    same_as: str
+    outcomes: str
+
+
 class Document(NamedTuple):
     """A sales document. `number` is 0 until it is confirmed; `date` and `time` are the shop's local ones."""
 
@@ -214,6 +227,26 @@ class Paid(NamedTuple):
     transaction_id: int
     lot_id: int
     points: Millipoints
+
+
+class BalanceQuery(NamedTuple):
+    """Which balances are asked for, and of which moment."""
+
+    customer_ids: tuple[int, ...]
+    currency_id: int
+    at: UnixSeconds
+    from_history: bool
+    """As the wallet stood at that moment; otherwise as it stands, less what has expired until then."""
+    expiring_before: UnixSeconds
+
+
+class Balance(NamedTuple):
+    customer_id: int
+    is_known: bool
+    """Whether there is such a customer."""
+    points: Millipoints
+    expiring: Millipoints
+    """How much of them expires between the moment and `expiring_before`, at the latest."""
 
 
 class User(NamedTuple):

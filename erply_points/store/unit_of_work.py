@@ -16,6 +16,8 @@ from typing import Any, Final, Generic, TypeVar
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal
 from erply_points.ledger.wallet import Posting, Wallet
 from erply_points.store.rows import (
+    Balance,
+    BalanceQuery,
     Correction,
     Coupon,
     Customer,
@@ -24,6 +26,7 @@ from erply_points.store.rows import (
     DocumentUUID,
     GiftCard,
     IssuedCoupon,
+    KeptAnswer,
     LoginFailures,
     Master,
     Paid,
@@ -68,7 +71,7 @@ _DELETED: Final = Change.DELETED
 BELONGINGS: Final = frozenset(
     {
         *("returns_of", "payments_of", "lots_of", "redemptions_of", "reversals_by", "reversals_of"),
-        *("paid_for", "paid_by", "credits_of", "documents_of", "coupons_issued"),
+        *("paid_for", "paid_by", "credits_of", "documents_of", "coupons_issued", "balances"),
     }
 )
 """Tables of rows that belong to another: which they are, not how they stand. They are never written; a change of what
@@ -184,6 +187,9 @@ class Journal(Generic[R]):
         del self.rows[length:]
 
 
+FORESEEN_IDS: Final = range(9_007_000_000_000_000, 9_007_000_001_000_000)
+"""IDs of records that are never kept. They can be sent as IDs, and no account counts so far."""
+
 Mark = tuple[int, ...]
 """A state that can be returned to."""
 
@@ -193,10 +199,12 @@ class UnitOfWork:
 
     def __init__(self) -> None:  # noqa: PLR0915 - a line for each table
         self._undo_log: UndoLog = []
+        self._foreseen = 0
         self._flushed_to = 0
         log = self._undo_log
         self.sequences: Table[str, int] = Table("sequences", log)
         self.users: Table[int, User] = Table("users", log)
+        self.kept_answers: Table[str, KeptAnswer] = Table("kept_answers", log)
         self.sessions: Table[bytes, Session] = Table("sessions", log)
         self.login_failures: Table[str, LoginFailures] = Table("login_failures", log)
         self.vat_rates: Table[int, VatRate] = Table("vat_rates", log)
@@ -243,6 +251,7 @@ class UnitOfWork:
         self.credits_of: Table[int, tuple[Document, ...]] = Table("credits_of", log)
         self.documents_of: Table[int, tuple[Document, ...]] = Table("documents_of", log)
         self.coupons_issued: Table[int, tuple[IssuedCoupon, ...]] = Table("coupons_issued", log)
+        self.balances: Table[BalanceQuery, tuple[Balance, ...]] = Table("balances", log)
         self.tables: dict[str, Table[Any, Any]] = {
             table.name: table for table in vars(self).values() if isinstance(table, Table)
         }
@@ -252,8 +261,19 @@ class UnitOfWork:
         """Whether anything of them has been read at all, which is rare."""
         self._belongings = [self.tables[name] for name in BELONGINGS]
 
-    def new_id(self, sequence: str, first: int = 1) -> int:
-        """The next number of a sequence: never used before, and free again only if the change is undone."""
+    def foresee(self) -> None:
+        """From now on give IDs that no record will have: what is done is not to be kept."""
+        self._foreseen = FORESEEN_IDS.start
+
+    def new_id(self, sequence: str) -> int:
+        """The ID of a new record: never used before, and free again only if the change is undone."""
+        if self._foreseen:
+            self._foreseen += 1
+            return self._foreseen
+        return self.next_number(sequence)
+
+    def next_number(self, sequence: str, first: int = 1) -> int:
+        """The next number of a sequence."""
         last = self.sequences.rows.get(sequence)
         number = last + 1 if last else first
         self.sequences.put(sequence, number)
@@ -282,6 +302,7 @@ class UnitOfWork:
 
     def _update_belongings(self, posting: Posting) -> None:
         """Read again, when next asked for, to what new lots, redemptions and reversals belong; add what is paid."""
+        self.balances.rows.clear()
         for lot in posting.lots.values():
             if self.lots.rows.get(lot.id) is None:
                 self.lots_of.rows.pop(lot.document_id, None)

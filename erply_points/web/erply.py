@@ -38,9 +38,11 @@ class ErplyEndpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         bulk = envelope.decode(params, request.headers, request.client.host if request.client else "")
-        answer = await self._dispatcher.answer(bulk, started)
-        answer_format = bulk.answer_format
-        return Response(answer_format.encode(answer), headers={"content-type": answer_format.content_type})
+        reply = await self._dispatcher.answer(bulk, started)
+        headers = {"content-type": bulk.answer_format.content_type}
+        if reply.replayed:
+            headers["idempotency-replayed"] = reply.replayed
+        return Response(bulk.answer_format.encode(reply.answer), headers=headers)
 
     def routes(self) -> list[Route]:
         return [Route(path, self.answer, methods=["GET", "POST"]) for path in ("/api", "/api/")]

@@ -34,6 +34,9 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     "returned_points_grace_days": (0, {"0": 0, "30": 30, "3650": 3650}, ["", "-1", "3651", "x"]),
     "returns_below_zero": ("allow", {"allow": "allow", "floor": "floor"}, ["", "Floor", "refuse"]),
     "strict_products": (False, {"0": False, "1": True}, ["", "true", "2", "yes"]),
+    "retry": ("replay", {"replay": "replay", "erply": "erply"}, ["", "Replay", "1206"]),
+    "retry_hours": (24, {"1": 1, "24": 24, "8760": 8760}, ["", "0", "8761", "-1", "1.5", "x"]),
+    "unique_request_ids": (False, {"0": False, "1": True}, ["", "true", "2", "yes"]),
     "error_records": ("null", {"null": "null", "empty": "empty"}, ["", "[]", "none"]),
 }
 

@@ -95,8 +95,9 @@ async def test_pattern_5_the_invoice_stands_later(shop: Shop, setting: Setting) 
 
 @both
 async def test_pattern_6_a_repeated_invoice(shop: Shop, setting: Setting) -> None:
-    """The same temporaryUUID again: 1206, and its dependant is 1158 under both settings."""
+    """The same temporaryUUID again, where the account wants Erply's ways: 1206, and 1158 under both settings."""
     await prepared(shop, setting)
+    await shop.set(retry="erply")
     bulk = [{**SALE, "temporaryUUID": "a-1"}, redeem()]
     assert await found(shop, bulk) == [(0, None)] * 2
     assert await found(shop, bulk) == [(1206, "temporaryUUID"), (1158, "invoiceID")]
@@ -198,6 +199,7 @@ async def test_its_own_errors_come_first(
 ) -> None:
     """A dependant that is itself malformed is told so, before 1157 and 1158."""
     await prepared(shop, setting)
+    await shop.set(retry="erply")
     await shop.answers([{**SALE, "temporaryUUID": "u"}])
     for sale in (BAD_SALE, {**SALE, "temporaryUUID": "u"}):
         assert (await found(shop, [sale, redeem(**wrong)]))[1] == expected
@@ -284,8 +286,9 @@ async def test_another_customer_may_pay(shop: Shop) -> None:
 
 
 async def test_a_retried_bulk_spends_once(shop: Shop) -> None:
-    """A whole bulk sent again after a lost answer changes nothing, however often."""
+    """Under Erply's ways a whole bulk sent again after a lost answer changes nothing, however often."""
     await prepared(shop, "execute")
+    await shop.set(retry="erply")
     bulk = [{**SALE, "customerID": 1, "temporaryUUID": "x"}, redeem(), redeem(7)]
     await shop.answers(bulk)
     balance = await shop.balance(1)

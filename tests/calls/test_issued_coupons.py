@@ -490,7 +490,7 @@ async def test_the_current_invoice_of_a_redemption(shop: Shop, setting: Setting)
 
 
 async def test_a_retried_bulk_issues_and_redeems_once(shop: Shop) -> None:
-    """A bulk of sale, coupon and redemption that is sent again charges nothing more."""
+    """A bulk of sale, coupon and redemption that is sent again charges nothing more, the first answer given or not."""
     await rule(shop, 10)
     customer = await shop.customer(points=100)
     await issue(shop, customerID=customer, uniqueIdentifier="77")
@@ -502,6 +502,8 @@ async def test_a_retried_bulk_issues_and_redeems_once(shop: Shop) -> None:
         {"requestName": "redeemIssuedCoupon", "uniqueIdentifier": "77", **reference},
     ]
     assert await found(shop, bulk) == [(0, None)] * 3
+    assert await found(shop, bulk) == [(0, None)] * 3
+    await shop.set(retry="erply")
     assert await found(shop, bulk) == [(1206, "temporaryUUID"), (1158, "invoiceID"), (1158, "invoiceID")]
     assert await shop.balance(customer) == 80
     assert len(await shop.records("getIssuedCoupons")) == 2

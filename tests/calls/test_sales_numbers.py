@@ -101,6 +101,7 @@ async def test_a_refused_document_uses_no_number(shop: Shop) -> None:
 
 async def test_a_uuid_is_remembered_for_a_day(shop: Shop) -> None:
     """A second document with the same temporaryUUID is 1206 for 24 hours, and a new one afterwards."""
+    await shop.set(retry="erply")
     await shop.record("saveSalesDocument", temporaryUUID="till-1.7", amount1=1)
     for _ in range(2):
         refused = await shop.error("saveSalesDocument", temporaryUUID="till-1.7", amount1=2, price1=9)
@@ -129,6 +130,7 @@ async def test_re_saving_with_the_same_uuid(shop: Shop) -> None:
 
 async def test_the_attribute_source_uuid(shop: Shop) -> None:
     """The attribute `source-uuid` acts as temporaryUUID does, and is kept as an attribute."""
+    await shop.set(retry="erply")
     attribute = {"attributeName2": "source-uuid", "attributeValue2": "s-1"}
     await shop.record("saveSalesDocument", **attribute)
     assert (await shop.error("saveSalesDocument", **attribute))[0] == 1206
@@ -144,7 +146,8 @@ async def test_identical_documents_without_uuid(shop: Shop) -> None:
 
 
 async def test_parallel_saves_with_one_uuid(shop: Shop) -> None:
-    """Of many saves with one UUID at once exactly one makes a document."""
+    """Of many saves with one UUID at once exactly one makes a document, where the others are refused too."""
+    await shop.set(retry="erply")
 
     async def save() -> int:
         answer = await shop.call("saveSalesDocument", temporaryUUID="same", amount1=1)

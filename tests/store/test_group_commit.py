@@ -29,7 +29,7 @@ class FakeTransaction:
     async def list(self, listing: Listing) -> Page:
         raise NotImplementedError
 
-    async def forget(self, before: UnixSeconds) -> None:
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
         raise NotImplementedError
 
     async def commit(self) -> None:
@@ -67,7 +67,7 @@ class FakeStore:
     async def begin(self, needs: Needs, *, write: bool) -> Transaction:
         raise NotImplementedError
 
-    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
+    async def transact(self, needs: Needs, body: Body, *, write: bool, keep: bool = True) -> None:
         self.events.append("begin" if write else "begin reading")
         self.needs.append(needs)
         if self.begins_failing:
@@ -76,13 +76,16 @@ class FakeStore:
         try:
             await body(FakeTransaction())
             await self.reach_disk()
-            if self.commits_failing:
-                self.commits_failing -= 1
-                raise StoreUnavailable("disk full")
+            self._fail_if_told()
         except BaseException:
             self.events.append("rollback")
             raise
-        self.events.append("commit")
+        self.events.append("commit" if keep else "rollback")
+
+    def _fail_if_told(self) -> None:
+        if self.commits_failing:
+            self.commits_failing -= 1
+            raise StoreUnavailable("disk full")
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         raise NotImplementedError
@@ -102,9 +105,16 @@ class NamedJob:
     """Notes its name when it runs."""
 
     def __init__(
-        self, name: str, events: list[str], error: Exception | None = None, needs: Needs | None = None
+        self,
+        name: str,
+        events: list[str],
+        error: Exception | None = None,
+        needs: Needs | None = None,
+        *,
+        keeps: bool = True,
     ) -> None:
         self.name = name
+        self.keeps = keeps
         self.needs: Needs = needs or {}
         self._events = events
         self._error = error
@@ -289,8 +299,22 @@ async def test_reading_jobs_begin_a_reading_transaction(fake: FakeStore) -> None
     assert fake.events[:2] == ["begin reading", "a"]
 
 
+async def test_jobs_that_keep_nothing_have_groups_of_their_own(fake: FakeStore, run: Run) -> None:
+    """What is only tried out shares no transaction with what is kept, and its own is rolled back; the order stays."""
+    fake.hold()
+    first = run("a")
+    await _let_run()
+    others = [run("b"), run("tried", keeps=False), run("tried too", keeps=False), run("c")]
+    await _let_run()
+    fake.let_all()
+    await asyncio.gather(first, *others)
+    assert " ".join(fake.events) == ("begin a commit begin b commit begin tried tried too rollback begin c commit")
+
+
 class Save:
     """Makes a customer, then fails if told to."""
+
+    keeps = True
 
     def __init__(self, number: int, *, fails: bool = False) -> None:
         self.number = number
@@ -321,6 +345,7 @@ async def test_readers_do_not_wait_for_writers(store: Store) -> None:
     reads = GroupCommit(store, write=False)
 
     class Look:
+        keeps = True
         needs: Needs = MappingProxyType({})
         found: tuple[int, ...] = (0,)
 

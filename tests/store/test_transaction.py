@@ -14,6 +14,7 @@ from erply_points.store.rows import (
     DocumentUUID,
     GiftCard,
     IssuedCoupon,
+    KeptAnswer,
     LoginFailures,
     Paid,
     Product,
@@ -63,6 +64,11 @@ _ROWS: dict[str, tuple[Any, Any, Any]] = {
     ),
     "documents": (1, document(1, net=-1_000, vat=-200, rounding=1), document(1, number=100_001, confirmed=1, net=5)),
     "document_rows": (1, (row(1, 1), row(1, 2, amount="-0.001")), (row(1, 1, id=99),)),
+    "kept_answers": (
+        "key:k",
+        KeptAnswer("key:k", _HASH, 100, "", "[]"),
+        KeptAnswer("key:k", b"", 200, "key:other", ""),
+    ),
     "document_uuids": ("u-1", DocumentUUID("u-1", 1, 100), DocumentUUID("u-1", 1, 200)),
     "vat_rates": (1, vat_rate(1), vat_rate(1, rate="22.5", active=0)),
     "users": (1, user(1), user(1, password_hash="other")),
@@ -411,6 +417,9 @@ async def test_documents_are_found_by_type_and_number(store: Store) -> None:
     }
 
 
+_OF_A_ROW = BELONGINGS - {"balances"}
+
+
 async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Store) -> None:
     """Rows that belong to another come together, those of this transaction included; whoever has none has none."""
 
@@ -435,13 +444,13 @@ async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Stor
     redeemed(work, redemption(4, 1, 35, document_id=2))
     reversal = Reversal(5, 1, CURRENCY, 1, 5_000, 0, 5_000, 0, 100, 2)
     work.reversals.put(5, reversal)
-    owners = {name: {0, 1, 2, 4, 99} for name in BELONGINGS}
+    owners = {name: {0, 1, 2, 4, 99} for name in _OF_A_ROW}
     await transaction.load(owners)
 
     def found(name: str, owner: int) -> list[int]:
         return [getattr(row, "id", row[0]) for row in work.tables[name].get(owner) or ()]
 
-    assert {name: {owner: found(name, owner) for owner in (1, 2) if found(name, owner)} for name in BELONGINGS} == {
+    assert {name: {owner: found(name, owner) for owner in (1, 2) if found(name, owner)} for name in _OF_A_ROW} == {
         "credits_of": {1: [2]},
         "documents_of": {1: [1, 2]},
         "coupons_issued": {1: [1, 2]},
@@ -455,7 +464,7 @@ async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Stor
         "paid_by": {1: [2, 4]},
     }
     assert work.paid_for.get(4) == (Paid(4, 1, 30), Paid(4, 3, 5))
-    assert all(not work.tables[name].get(owner) for name in BELONGINGS for owner in (0, 99))
+    assert all(not work.tables[name].get(owner) for name in _OF_A_ROW for owner in (0, 99))
     await transaction.rollback()
 
 
@@ -580,7 +589,7 @@ async def test_entries_and_allocations_are_written_with_their_posting(store: Sto
 
 async def _next(store: Store, sequence: str, first: int = 1) -> int:
     numbers: list[int] = []
-    await change(store, lambda work: numbers.append(work.new_id(sequence, first)))
+    await change(store, lambda work: numbers.append(work.next_number(sequence, first)))
     return numbers[0]
 
 
@@ -605,7 +614,7 @@ async def test_sequences_do_not_disturb_each_other(store: Store) -> None:
 async def test_a_number_that_was_rolled_back_is_free_again(store: Store) -> None:
     """Numbers have no gaps from transactions that came to nothing."""
     transaction = await store.begin({}, write=True)
-    assert transaction.work.new_id("invoices", 100_001) == 100_001
+    assert transaction.work.next_number("invoices", 100_001) == 100_001
     await ids(transaction, ALL_CUSTOMERS)
     await transaction.rollback()
     assert await _next(store, "invoices", 100_001) == 100_001
@@ -615,9 +624,9 @@ async def test_a_number_that_was_undone_is_free_again(store: Store) -> None:
     """Numbers have no gaps from sub-requests that failed, and the first number stays the first."""
     transaction = await store.begin({}, write=True)
     mark = transaction.work.mark()
-    assert transaction.work.new_id("invoices", 100_001) == 100_001
+    assert transaction.work.next_number("invoices", 100_001) == 100_001
     transaction.work.undo(mark)
-    assert transaction.work.new_id("invoices", 100_001) == 100_001
+    assert transaction.work.next_number("invoices", 100_001) == 100_001
     await ids(transaction, ALL_CUSTOMERS)
     transaction.work.undo(mark)
     await transaction.commit()
@@ -628,7 +637,7 @@ async def test_a_number_that_was_undone_is_free_again(store: Store) -> None:
 
 
 async def test_what_has_ended_is_forgotten(store: Store) -> None:
-    """Sessions and log-in blocks that ended before a moment go, document UUIDs a day later; all else stays."""
+    """Sessions, log-in blocks and kept answers that ended go, document UUIDs a day later; all else stays."""
     day = 86_400
     keys = [bytes([number]) * 32 for number in (1, 2)]
 
@@ -641,18 +650,27 @@ async def test_what_has_ended_is_forgotten(store: Store) -> None:
         for uuid, seen_at in (("old", 999_999 - day), ("young", 1_000_000 - day)):
             work.document_uuids.put(uuid, DocumentUUID(uuid, 1, seen_at))
 
+        for key, answered_at in (("key:old", 899_999), ("key:young", 900_000)):
+            work.kept_answers.put(key, KeptAnswer(key, b"", answered_at, "", "[]"))
+
     await change(store, make)
     transaction = await store.begin({}, write=True)
-    await transaction.forget(1_000_000)
+    await transaction.forget(1_000_000, 900_000)
     await transaction.commit()
     needs: dict[str, set[Any]] = {
         "sessions": set(keys),
         "login_failures": {"ended", "blocked"},
         "document_uuids": {"old", "young"},
+        "kept_answers": {"key:old", "key:young"},
     }
     work = await look(store, needs)
     left = {name: {key for key, row in work.tables[name].rows.items() if row is not None} for name in needs}
-    assert left == {"sessions": {keys[1]}, "login_failures": {"blocked"}, "document_uuids": {"young"}}
+    assert left == {
+        "sessions": {keys[1]},
+        "login_failures": {"blocked"},
+        "document_uuids": {"young"},
+        "kept_answers": {"key:young"},
+    }
     assert (await look(store, {"users": {2}, "documents": {1}})).documents.get(1) is not None
 
 

@@ -58,7 +58,7 @@ async def _act(step: Step, transaction: Transaction, oracle: Oracle) -> None:
             oracle.rows.pop(key, None)
         case ("number",):
             oracle.number += 1
-            assert work.new_id("things", FIRST) == oracle.number
+            assert work.next_number("things", FIRST) == oracle.number
         case ("flush",):
             page = await transaction.list(ALL_CUSTOMERS)
             assert page.rows == [oracle.rows[key] for key in sorted(oracle.rows)]

@@ -8,8 +8,10 @@ from operator import itemgetter
 from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption, Reversal, Totals
-from erply_points.ledger.wallet import Wallet
+from erply_points.ledger.wallet import Wallet, settle
 from erply_points.store.rows import (
+    Balance,
+    BalanceQuery,
     Coupon,
     Customer,
     Document,
@@ -17,6 +19,7 @@ from erply_points.store.rows import (
     DocumentUUID,
     GiftCard,
     IssuedCoupon,
+    KeptAnswer,
     LoginFailures,
     Master,
     Paid,
@@ -157,6 +160,50 @@ def wallets(
             )
 
 
+_BALANCES: Final = """
+    SELECT asked.value, c.id IS NOT NULL, coalesce(w.balance, 0), coalesce(w.shortfall, 0),
+        (SELECT coalesce(sum(remaining), 0) FROM lots
+            WHERE customer_id = w.customer_id AND currency_id = ?2 AND is_open = 1 AND expires_at <= ?3),
+        (SELECT coalesce(sum(remaining), 0) FROM lots
+            WHERE customer_id = w.customer_id AND currency_id = ?2 AND is_open = 1
+            AND expires_at > ?3 AND expires_at <= ?5),
+        iif(?4 AND ?3 < w.last_at, coalesce((SELECT balance FROM entries
+            WHERE customer_id = w.customer_id AND currency_id = ?2 AND at <= ?3
+            ORDER BY at DESC, number DESC LIMIT 1), 0), NULL)
+    FROM json_each(?1) AS asked LEFT JOIN customers AS c ON c.id = asked.value
+    LEFT JOIN wallets AS w ON w.customer_id = asked.value AND w.currency_id = ?2 ORDER BY asked.key"""
+
+
+def _balances(
+    database: sqlite3.Connection, queries: set[BalanceQuery]
+) -> Iterator[tuple[BalanceQuery, tuple[Balance, ...]]]:
+    for query in queries:
+        found = database.execute(_BALANCES, (json.dumps(query.customer_ids), *query[1:])).fetchall()
+        yield query, tuple(_balance(database, query, *values) for values in found)
+
+
+def _balance(
+    database: sqlite3.Connection,
+    query: BalanceQuery,
+    customer_id: int,
+    is_known: int,
+    balance: int,
+    shortfall: int,
+    expired: int,
+    expiring: int,
+    historic: int | None,
+) -> Balance:
+    if historic is not None:
+        return Balance(customer_id, bool(is_known), historic, 0)
+    if shortfall:
+        # What became available since the last entry may have repaid it before it expired: the ledger knows.
+        ((_, wallet),) = wallets(database, [(customer_id, query.currency_id)], ALL_LOTS)
+        settled = settle(wallet, query.at).wallet
+        expiring = sum(lot.remaining for lot in settled.lots if lot.expires_at <= query.expiring_before)
+        return Balance(customer_id, True, settled.totals.balance, min(expiring, max(settled.totals.balance, 0)))
+    return Balance(customer_id, bool(is_known), balance - expired, expiring)
+
+
 def _debts(database: sqlite3.Connection, totals: Totals) -> tuple[Redemption | Reversal, ...]:
     wallet = totals[:2]
     debts: list[Redemption | Reversal] = []
@@ -172,6 +219,7 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "document_numbers": _document_numbers,
     "sessions": _sessions,
     "login_failures": _by_key("login_failures", LoginFailures, "username"),
+    "kept_answers": _by_key("kept_answers", KeptAnswer, "key"),
     "vat_rates": _by_key("vat_rates", VatRate, "id"),
     "customers": _by_key("customers", Customer, "id"),
     "documents": _by_key("documents", Document, "id"),
@@ -199,6 +247,7 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "credits_of": _belonging("documents", Document, "credited_document_id"),
     "documents_of": _belonging("documents", Document, "customer_id"),
     "coupons_issued": _belonging("issued_coupons", IssuedCoupon, "coupon_id"),
+    "balances": _balances,
     "document_uuids": _by_key("document_uuids", DocumentUUID, "uuid"),
     "wallets": wallets,
     "lots": _by_key("lots", Lot, "id"),

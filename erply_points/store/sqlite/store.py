@@ -61,8 +61,8 @@ class SQLiteTransaction:
             tables.write(self._database, self.work)
             self.work.flushed()
 
-    async def forget(self, before: UnixSeconds) -> None:
-        await self._run(_forget, self._database, before)
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+        await self._run(_forget, self._database, before, answers_before)
 
     async def commit(self) -> None:
         await self._run(self.commit_now)
@@ -122,22 +122,25 @@ class SQLiteStore:
 
     async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
         connection = self._writer if write else self._reader
-        return await connection.run(self._begin, connection.database, connection.run, needs, write)
+        return await connection.run(self._begin, connection.database, connection.run, needs, write=write)
 
-    async def transact(self, needs: Needs, body: Body, *, write: bool) -> None:
+    async def transact(self, needs: Needs, body: Body, *, write: bool, keep: bool = True) -> None:
         connection = self._writer if write else self._reader
-        await connection.run(self._transact, connection.database, needs, body, write)
+        await connection.run(self._transact, connection.database, needs, body, write=write, keep=keep)
 
-    def _transact(self, database: sqlite3.Connection, needs: Needs, body: Body, write: bool) -> None:  # noqa: FBT001
-        transaction = self._begin(database, _directly, needs, write)
+    def _transact(self, database: sqlite3.Connection, needs: Needs, body: Body, *, write: bool, keep: bool) -> None:
+        transaction = self._begin(database, _directly, needs, write=write)
         try:
             _drive(body(transaction))
-            transaction.commit_now()
+            if keep:
+                transaction.commit_now()
+            else:
+                _rollback(database)
         except BaseException:
             _rollback(database)
             raise
 
-    def _begin(self, database: sqlite3.Connection, run: Run, needs: Needs, write: bool) -> SQLiteTransaction:  # noqa: FBT001
+    def _begin(self, database: sqlite3.Connection, run: Run, needs: Needs, *, write: bool) -> SQLiteTransaction:
         version, settings = self._settings
         sequences, changed, loaded = _begin(database, needs, version, write=write)
         if changed is not None:
@@ -208,7 +211,8 @@ def _begin(
         raise
 
 
-def _forget(database: sqlite3.Connection, before: UnixSeconds) -> None:
+def _forget(database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+    database.execute("DELETE FROM kept_answers WHERE answered_at < ?", (answers_before,))
     database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
     database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))

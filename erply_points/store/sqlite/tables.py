@@ -19,6 +19,7 @@ from erply_points.store.rows import (
     DocumentUUID,
     GiftCard,
     IssuedCoupon,
+    KeptAnswer,
     LoginFailures,
     Master,
     Payment,
@@ -82,6 +83,7 @@ TABLES: Final[dict[str, TableSQL]] = {
     # In the order of their references, so that a row stands before those that name it.
     "users": TableSQL("users", User, _KEY),
     "sessions": TableSQL("sessions", Session, ("key_hash",)),
+    "kept_answers": TableSQL("kept_answers", KeptAnswer, ("key",)),
     "login_failures": TableSQL("login_failures", LoginFailures, ("username",)),
     "vat_rates": TableSQL("vat_rates", VatRate, _KEY),
     "products": TableSQL("products", Product, _KEY, unique=("code", "code2")),

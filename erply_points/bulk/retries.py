@@ -1,0 +1,194 @@
+"""Retries: what carries an idempotency key is done once, and whoever sends it again is given the first answer.
+
+The answer is kept in the transaction that did the work, so the two are there together or not at all. Keys, in the order
+in which they are looked up:
+
+1. header `Idempotency-Key` or field `idempotencyKey`: the whole request;
+2. `temporaryUUID` (or attribute `source-uuid`) of a saveSalesDocument that makes a document: the whole request too,
+   unless the account says `retry=erply`;
+3. `requestID`, where the account says `unique_request_ids=1`: its sub-request alone.
+
+Log-ins are run anew each time: their answers hold secrets. For users: docs/retrying.md.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import orjson
+
+from erply_points.accounts.settings import AccountSettings
+from erply_points.bulk import errors
+from erply_points.bulk.answers import Outcome
+from erply_points.bulk.envelope import BulkRequest, SubRequest
+from erply_points.bulk.errors import WireError
+from erply_points.bulk.references import SAVING_CALL
+from erply_points.calls.call import Context
+from erply_points.calls.registry import CALLS
+from erply_points.calls.sales import document_uuid
+from erply_points.store.protocol import Transaction
+from erply_points.store.rows import KeptAnswer
+
+_KEY_FIELD: Final = "idempotencyKey"
+_UUID_FIELD: Final = "temporaryUUID"
+
+
+class Retries:
+    """The keys of one request, and the first answers that were found for them."""
+
+    def __init__(self, bulk: BulkRequest) -> None:
+        self._bulk = bulk
+        self.first_answers: dict[int, Outcome] = {}
+        """By the place of the sub-request in the bulk."""
+
+    @property
+    def replayed(self) -> str:
+        """`true` where nothing but log-ins was run anew, `partial` where only some answers are the first ones."""
+        if not self.first_answers:
+            return ""
+        anew = (
+            sub_request
+            for position, sub_request in enumerate(self._bulk.sub_requests)
+            if position not in self.first_answers and not _logs_in(sub_request)
+        )
+        return "partial" if any(anew) else "true"
+
+    def keys(self, settings: AccountSettings) -> list[str]:
+        """All keys of the request."""
+        of_sub_requests = self._sub_request_keys if settings.unique_request_ids else {}
+        return [*self._whole_keys(settings), *of_sub_requests]
+
+    async def look_up(self, transaction: Transaction, context: Context) -> WireError | None:
+        """Find the first answers; the error if a key was used for something else, so that nothing may be run."""
+        self.first_answers = {}
+        keys = self.keys(context.settings)
+        if not keys:
+            return None
+        await transaction.load({"kept_answers": set(keys)})
+        for key, parameter in self._whole_keys(context.settings).items():
+            kept = _alive(context, key)
+            if kept is None:
+                continue
+            if kept.fingerprint != self._fingerprint:
+                return _used_otherwise(parameter)
+            await self._take_whole(kept, transaction)
+            return None
+        return self._take_parts(context) if context.settings.unique_request_ids else None
+
+    async def _take_whole(self, kept: KeptAnswer, transaction: Transaction) -> None:
+        if kept.same_as:
+            await transaction.load({"kept_answers": {kept.same_as}})
+            first = transaction.work.kept_answers.get(kept.same_as)
+            assert first is not None, "a key outlives the one that it refers to"
+            kept = first
+        for position, outcome in enumerate(orjson.loads(kept.outcomes)):
+            if outcome is not None:
+                self.first_answers[position] = _load(outcome)
+
+    def _take_parts(self, context: Context) -> WireError | None:
+        for key, positions in self._sub_request_keys.items():
+            fingerprints = {_fingerprint(self._bulk.sub_requests[position]) for position in positions}
+            kept = _alive(context, key)
+            if len(fingerprints | ({kept.fingerprint} if kept else set())) > 1:
+                self.first_answers = {}
+                return _used_otherwise("requestID")
+            if kept is not None:
+                for position in positions:
+                    self.first_answers[position] = _load(orjson.loads(kept.outcomes))
+        return None
+
+    def keep(self, context: Context, outcomes: list[Outcome]) -> None:
+        """Keep the answers to what was run, with its effects, under every key of the request."""
+        whole = list(self._whole_keys(context.settings))
+        sub_requests = self._bulk.sub_requests
+        if whole:
+            answers = [
+                None if _logs_in(sub_request) else _dump(outcome)
+                for sub_request, outcome in zip(sub_requests, outcomes, strict=True)
+            ]
+            text = orjson.dumps(answers).decode()
+            for key in whole:
+                same_as = "" if key == whole[0] else whole[0]
+                _put(context, KeptAnswer(key, self._fingerprint, context.now, same_as, "" if same_as else text))
+        if context.settings.unique_request_ids:
+            for key, (position, *_) in self._sub_request_keys.items():
+                outcome = outcomes[position]
+                # What failed has changed nothing: it may be tried again.
+                if position not in self.first_answers and outcome.error is None:
+                    text = orjson.dumps(_dump(outcome)).decode()
+                    _put(context, KeptAnswer(key, _fingerprint(sub_requests[position]), context.now, "", text))
+
+    def _whole_keys(self, settings: AccountSettings) -> Mapping[str, str]:
+        """The keys of the whole request, and the parameter that each was sent in."""
+        found = {f"key:{self._bulk.idempotency_key}": _KEY_FIELD} if self._bulk.idempotency_key else {}
+        if settings.retry == "replay":
+            found |= dict.fromkeys(self._uuid_keys, _UUID_FIELD)
+        return found
+
+    @cached_property
+    def _uuid_keys(self) -> list[str]:
+        saving = (each.params for each in self._bulk.sub_requests if each.name == SAVING_CALL)
+        uuids = (document_uuid(params) for params in saving if not params.get("id"))
+        return [f"uuid:{uuid}" for uuid in uuids if uuid]
+
+    @cached_property
+    def _sub_request_keys(self) -> dict[str, list[int]]:
+        """The requestIDs of the bulk and where they stand."""
+        found: dict[str, list[int]] = {}
+        for position, sub_request in enumerate(self._bulk.sub_requests):
+            if sub_request.request_id not in (None, "") and not _logs_in(sub_request):
+                found.setdefault(f"request:{json.dumps(sub_request.request_id)}", []).append(position)
+        return found
+
+    @cached_property
+    def _fingerprint(self) -> bytes:
+        """What is the same whenever the request is the same. IDs that only number the answers do not count."""
+        return _digest([self._bulk.atomic, self._bulk.references, *map(_content, self._bulk.sub_requests)])
+
+
+def _logs_in(sub_request: SubRequest) -> bool:
+    call = CALLS.get(sub_request.name)
+    return call is not None and call.logs_in
+
+
+def _content(sub_request: SubRequest) -> tuple[str, Mapping[str, Any] | None]:
+    return sub_request.name, None if _logs_in(sub_request) else sub_request.params
+
+
+def _fingerprint(sub_request: SubRequest) -> bytes:
+    return _digest(_content(sub_request))
+
+
+def _digest(content: Any) -> bytes:
+    try:
+        encoded = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # A number of more than 64 bits.
+        encoded = json.dumps(content, sort_keys=True).encode()
+    return hashlib.sha256(encoded).digest()
+
+
+def _alive(context: Context, key: str) -> KeptAnswer | None:
+    kept = context.work.kept_answers.get(key)
+    lives = context.settings.retry_hours * 3_600
+    return kept if kept is not None and kept.answered_at > context.now - lives else None
+
+
+def _put(context: Context, kept: KeptAnswer) -> None:
+    context.work.kept_answers.put(kept.key, kept)
+
+
+def _used_otherwise(parameter: str) -> WireError:
+    code = errors.DUPLICATE_UUID if parameter == _UUID_FIELD else errors.CONTRADICTION
+    return WireError(code, f"This {parameter} was used by a different request before; nothing was run.", parameter)
+
+
+def _dump(outcome: Outcome) -> list[Any]:
+    error = outcome.error
+    return [outcome.records, outcome.total, [error.code, error.message, error.field] if error else None]
+
+
+def _load(kept: list[Any]) -> Outcome:
+    records, total, error = kept
+    return Outcome(records, total, WireError(*error) if error else None)
