@@ -61,19 +61,14 @@ class Rendering:
     def _marks(self) -> dict[str, Any]:
         return {"dryRun": 1} if self.dry_run else {}
 
-    def _answer(self, named: Mapping[str, Any], outcome: Outcome, seconds: float) -> Answer:
-        records = outcome.records if outcome.error is None else self.error_records
-        return {
-            "status": {
-                **named,
-                "requestUnixTime": self.at,
-                **_verdict(outcome.error),
-                "generationTime": round(seconds, 6),
-                "recordsTotal": outcome.total,
-                "recordsInResponse": len(outcome.records),
-            },
-            "records": records,
-        }
+    def _answer(self, status: dict[str, Any], outcome: Outcome, seconds: float) -> Answer:
+        """The answer to a sub-request whose `status` says so far only which one it is."""
+        status["requestUnixTime"] = self.at
+        status |= _verdict(outcome.error)
+        status["generationTime"] = round(seconds, 6)
+        status["recordsTotal"] = outcome.total
+        status["recordsInResponse"] = len(outcome.records)
+        return {"status": status, "records": self.error_records if outcome.error else outcome.records}
 
 
 _GOOD: Final[Mapping[str, Any]] = {"responseStatus": "ok", "errorCode": 0}

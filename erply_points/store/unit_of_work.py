@@ -362,7 +362,7 @@ class UnitOfWork:
         self._flushed_to = len(self._undo_log)
 
     def mark(self) -> Mark:
-        return (len(self._undo_log), *(len(journal.rows) for journal in self.journals))
+        return len(self._undo_log), len(self.allocations.rows), len(self.entries.rows), len(self.corrections.rows)
 
     def undo(self, mark: Mark) -> None:
         """Take back every change made since `mark`."""
@@ -381,7 +381,13 @@ class UnitOfWork:
 
 def _lot_rewritten(before: Lot, after: Lot) -> bool:
     """Whether a lot opened again, or was corrected; otherwise only its sums changed, perhaps to nothing."""
-    return (not before.remaining and bool(after.remaining)) or before[8:] != after[8:] or before[:4] != after[:4]
+    # One by one as far as a redemption may differ: a slice costs as much as four comparisons.
+    return (
+        before.customer_id != after.customer_id
+        or (not before.remaining and after.remaining > 0)
+        or before.earned != after.earned
+        or before[8:] != after[8:]
+    )
 
 
 def _with(paid: tuple[Paid, ...], allocation: Allocation) -> tuple[Paid, ...]:

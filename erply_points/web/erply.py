@@ -5,6 +5,7 @@ import time
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from erply_points.bulk import envelope, errors
 from erply_points.bulk.answers import Outcome, Rendering
@@ -23,7 +24,11 @@ class ErplyEndpoint:
         self._dispatcher = dispatcher
         self._body_size_max = body_size_max
 
-    async def answer(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
         started = time.perf_counter()
         if request.method == "HEAD":  # Starlette lets it in with GET, but a look must not do anything.
             return Response(status_code=405, headers={"allow": "GET, POST"})
@@ -45,7 +50,7 @@ class ErplyEndpoint:
         return Response(bulk.answer_format.encode(reply.answer), headers=headers)
 
     def routes(self) -> list[Route]:
-        return [Route(path, self.answer, methods=["GET", "POST"]) for path in ("/api", "/api/")]
+        return [Route(path, self, methods=["GET", "POST"]) for path in ("/api", "/api/")]
 
 
 def _unreadable(http_status: int, message: str, started: float) -> Response:

@@ -142,22 +142,15 @@ def wallets(
         by_currency.setdefault(currency_id, []).append(customer_id)
     for currency_id, customer_ids in by_currency.items():
         asked = json.dumps(customer_ids)
-        found = [Totals._make(values) for values in database.execute(_TOTALS, (currency_id, asked))]
-        lots: dict[int, list[Lot]] = {totals.customer_id: [] for totals in found}
-        for values in database.execute(_OPEN_LOTS, (currency_id, asked, lots_max + 1)):
-            lot = Lot._make(values)
-            lots[lot.customer_id].append(lot)
-        for totals in found:
-            open_lots = lots[totals.customer_id]
-            yield (
-                (totals.customer_id, currency_id),
-                Wallet(
-                    totals,
-                    tuple(open_lots[:lots_max]),
-                    _debts(database, totals) if totals.shortfall else (),
-                    complete=len(open_lots) <= lots_max,
-                ),
-            )
+        lots: dict[int, list[Lot]] = {}
+        for lot in map(Lot._make, database.execute(_OPEN_LOTS, (currency_id, asked, lots_max + 1))):
+            lots.setdefault(lot.customer_id, []).append(lot)
+        for totals in map(Totals._make, database.execute(_TOTALS, (currency_id, asked)).fetchall()):
+            customer_id = totals.customer_id
+            open_lots = lots.get(customer_id, ())
+            debts = _debts(database, totals) if totals.shortfall else ()
+            complete = len(open_lots) <= lots_max
+            yield (customer_id, currency_id), Wallet(totals, tuple(open_lots[:lots_max]), debts, complete)
 
 
 _BALANCES: Final = """
