@@ -18,6 +18,7 @@ from erply_points.calls.registry import CALLS
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores
 from erply_points.store.sqlite.stores import SQLiteStores
+from erply_points.web import schemas
 from erply_points.web.erply import ErplyEndpoint
 
 
@@ -44,7 +45,7 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
         validator(call)  # Compiled now, so that no request waits for it.
     erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
     return Starlette(
-        routes=[*erply.routes(), Route("/health", _health)],
+        routes=[*erply.routes(), *schemas.routes(), Route("/health", _health)],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )

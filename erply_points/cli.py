@@ -1,6 +1,7 @@
 """The command line: `erply-points`, also `python -m erply_points`. It alone reads options and the environment."""
 
 import asyncio
+import json
 import logging
 import socket
 import sys
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from erply_points import __version__, demonstration
+from erply_points import __version__, demonstration, schemas
 from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.settings import InvalidSetting, described
@@ -219,3 +220,27 @@ def check(data: Path, code: str | None) -> None:
             click.echo(f"{each}: sound")
     if wrong:
         sys.exit(1)
+
+
+@main.command("schema")
+@click.argument("name", metavar="[CALL]", required=False)
+@click.option("--request", "direction", flag_value="request", help="Only the schema of the request.")
+@click.option("--answer", "direction", flag_value="answer", help="Only the schema of the answer.")
+@click.option("--bundle", is_flag=True, help="All that a schema refers to stands inside it, under $defs.")
+def schema_command(name: str | None, direction: str | None, *, bundle: bool) -> None:
+    """Print the JSON Schemas of CALL, request and answer as one JSON object; without CALL, list the calls.
+
+    CALL can also be bulk or call, the envelopes of several calls and of one.
+    """
+    if name is None:
+        if direction or bundle:
+            raise click.UsageError("Name the CALL whose schemas are wanted.")
+        width = max(map(len, schemas.by_name()))
+        for each, pair in sorted(schemas.by_name().items()):
+            click.echo(f"{each:{width}}  {pair['request']['description']}")
+        return
+    found = schemas.by_name().get(name)
+    if found is None:
+        raise click.UsageError(f"There is no call {name}; erply-points schema lists all.")
+    shown = {key: schemas.bundled(schema) if bundle else schema for key, schema in found.items()}
+    click.echo(json.dumps(shown[direction] if direction else shown, indent=2, ensure_ascii=False))

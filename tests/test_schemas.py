@@ -9,32 +9,41 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from erply_points import schemas
+from erply_points.accounts.pool import is_account_code
 from erply_points.calls.registry import CALLS
 from support.contract import reference
 
 ERPLY = {uri: schema for uri, schema in schemas.all_schemas().items() if uri.startswith("/schemas/erply/")}
-USES = {"used", "stored", "ignored"}
+COMMON = "/schemas/erply/common.json"
+USES = {"used", "stored", "ignored", "unsupported"}
 
 
-def objects(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every JSON object inside a schema that describes properties, with its place."""
-    if isinstance(node, dict):
-        if "properties" in node and ("type" in node or "required" in node):
-            yield path, node
-        for key, child in node.items():
-            if key not in {"examples", "default", "const", "enum", "if", "then", "else"}:
-                yield from objects(child, f"{path}/{key}")
-    elif isinstance(node, list):
-        for index, child in enumerate(node):
-            yield from objects(child, f"{path}/{index}")
+def parts(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A schema and every schema in it, with its place; what stands under `if`, `then` and `else` describes nothing."""
+    if not isinstance(node, dict):
+        return
+    yield path, node
+    for key, child in node.items():
+        if key in {"properties", "patternProperties", "$defs"}:
+            for name, each in child.items():
+                yield from parts(each, f"{path}/{key}/{name}")
+        elif key in {"allOf", "anyOf"}:
+            for index, each in enumerate(child):
+                yield from parts(each, f"{path}/{key}/{index}")
+        elif key in {"items", "additionalProperties"}:
+            yield from parts(child, f"{path}/{key}")
+
+
+def objects(schema: schemas.Schema, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in a schema that describes properties, with its place."""
+    return ((place, part) for place, part in parts(schema, path) if "properties" in part or "patternProperties" in part)
 
 
 def properties(uri: str) -> Iterator[tuple[str, schemas.Schema]]:
     """Every property that a file describes, with its place."""
     for path, node in objects(ERPLY[uri], uri):
-        for name, described in {**node["properties"], **node.get("patternProperties", {})}.items():
-            if described not in (True, False):
-                yield f"{path}:{name}", described
+        for name, described in {**node.get("properties", {}), **node.get("patternProperties", {})}.items():
+            yield f"{path}:{name}", described
 
 
 def references(node: Any) -> Iterator[str]:
@@ -94,17 +103,35 @@ def test_every_property_is_described_with_examples(uri: str) -> None:
 
 
 @pytest.mark.parametrize("uri", ERPLY)
+def test_every_definition_is_described(uri: str) -> None:
+    """What others refer to has a sentence of its own, and examples that hold if it is a value."""
+    for name, definition in ERPLY[uri].get("$defs", {}).items():
+        assert definition["description"].endswith("."), name
+        for example in definition.get("examples", []):
+            assert reference(uri).evolve(schema={**definition, "$id": uri}).is_valid(example), (name, example)
+
+
+@pytest.mark.parametrize("uri", [uri for uri in ERPLY if schemas.name_of(uri)])
 def test_whole_examples_hold(uri: str) -> None:
-    """The examples of a whole request or answer hold."""
-    for example in ERPLY[uri].get("examples", []):
+    """Every request and every answer is shown whole at least once, and what is shown holds."""
+    assert ERPLY[uri]["examples"]
+    for example in ERPLY[uri]["examples"]:
         reference(uri).validate(example)
 
 
 @pytest.mark.parametrize("uri", [uri for uri in ERPLY if ".request." in uri])
 def test_every_request_property_says_what_becomes_of_it(uri: str) -> None:
-    """`x-use` says of every parameter whether it is used, stored or ignored."""
+    """`x-use` says of every parameter whether it is used, stored, ignored or asks for what is not supported."""
     for place, described in properties(uri):
         assert described.get("x-use") in USES, place
+
+
+@pytest.mark.parametrize("uri", [uri for uri in ERPLY if ".request." not in uri])
+def test_answers_say_what_is_never_filled(uri: str) -> None:
+    """`x-use` of a field can only be unsupported, and there is a value that always comes if the field does."""
+    for place, described in properties(uri):
+        assert described.get("x-use") in {None, "unsupported"}, place
+        assert "x-use" not in described or "default" in described, place
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))
@@ -147,13 +174,24 @@ def test_answers_are_lists_of_objects_with_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("envelope", ["bulk", "call"])
-def test_the_envelopes_know_every_call(envelope: str) -> None:
-    """The schemas of the envelopes lead to the records of every call, and the bulk's request to its parameters."""
-    for direction in ("answer", "request"):
-        uri = f"/schemas/erply/{envelope}.{direction}.json"
-        if uri in ERPLY:
-            named = {target for target in references(ERPLY[uri]) if target.startswith("calls/")}
-            assert named == {f"calls/{name}.{direction}.json" for name in CALLS}
+@pytest.mark.parametrize("direction", ["request", "answer"])
+def test_the_envelopes_know_every_call(envelope: str, direction: str) -> None:
+    """The schemas of the envelopes lead to the parameters and the records of every call, by its name."""
+    schema = schemas.by_name()[envelope][direction]
+    branches = schema["$defs"]["sub" + direction.capitalize()] if envelope == "bulk" else schema
+    named = {}
+    for branch in branches["allOf"]:
+        condition = json.dumps(branch["if"])
+        if name := re.search(r'"request(?:Name)?": {"const": "(\w+)"}', condition):
+            named[name[1]] = list(references(branch["then"]))
+    assert named == {name: [f"calls/{name}.{direction}.json"] for name in CALLS}
+
+
+def test_an_account_code_is_what_the_server_takes() -> None:
+    """The schema of clientCode and the server's own check agree."""
+    validator = reference(COMMON).evolve(schema={"$ref": f"{COMMON}#/$defs/clientCode"})
+    for code in ("101010", "a", "corner-shop", "x" * 32, "", "A", "-a", "a-", "a_b", "x" * 33, "a\n", "../a"):
+        assert validator.is_valid(code) == is_account_code(code), code
 
 
 def test_the_contract_catches_a_wrong_type() -> None:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from erply_points.calls.money import decimal_text
 from erply_points.ledger.amounts import Cents
 from erply_points.store.rows import DocumentRow
 
@@ -60,6 +61,23 @@ def left(row: DocumentRow, credited: Mapping[int, RowCredit]) -> Decimal:
     """The quantity of a row that has not been credited."""
     credit = credited.get(row.position, RowCredit())
     return Decimal(row.amount) - credit.quantity - credit.other_quantity
+
+
+def rest(row: DocumentRow, credited: Mapping[int, RowCredit]) -> DocumentRow | None:
+    """The row with what has not been credited of it, None if that is nothing.
+
+    Of its amounts as much has gone as of its quantity, in cents rounded towards zero, as returns count: what is left
+    of a row and what has come back of it add up to the row.
+    """
+    quantity = left(row, credited)
+    if not quantity:
+        return None
+    gone = Decimal(row.amount) - quantity
+
+    def kept(cents: Cents) -> Cents:
+        return cents - int(cents * gone / Decimal(row.amount))
+
+    return row._replace(amount=decimal_text(str(quantity)), net=kept(row.net), vat=kept(row.vat))
 
 
 def net(rows: Iterable[DocumentRow], credited: Mapping[int, RowCredit]) -> Cents:

@@ -13,6 +13,7 @@ from erply_points.calls.paging import conditions, page
 from erply_points.calls.points import document_of
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import InvalidValue, NotUnique, Refusal, UnknownID
+from erply_points.calls.sales_marks import link
 from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import GiftCard
 from erply_points.store.unit_of_work import Needs
@@ -53,9 +54,14 @@ def _save(context: Context, params: Params) -> list[Record]:
     elif saved.code != before.code:
         work.gift_card_codes.delete(before.code)
     work.gift_cards.put(saved.id, saved)
+    link(context, "giftCards", saved.id, _documents(before) if before is not None else (), _documents(saved))
     if saved.code:
         work.gift_card_codes.put(saved.code, saved)
     return [{"giftCardID": saved.id}]
+
+
+def _documents(card: GiftCard) -> tuple[int, int]:
+    return card.purchase_document_id, card.redemption_document_id
 
 
 def _blank(context: Context, params: Params) -> GiftCard:

@@ -26,6 +26,7 @@ from erply_points.calls.refusals import (
     RequiredMissing,
     UnknownID,
 )
+from erply_points.calls.sales_marks import link
 from erply_points.ledger.amounts import from_points
 from erply_points.ledger.records import Redemption
 from erply_points.store.rows import Coupon, IssuedCoupon
@@ -92,7 +93,7 @@ def _save(context: Context, params: Params) -> list[Record]:
     rule = coupon_of(context, params.get("couponID") or (before.coupon_id if before is not None else 0))
     saved = _changed(context, params, before or _blank(context), rule)
     if before is not None:
-        _put(context, _corrected(params, saved), before)
+        _put(context, _corrected(context, params, saved), before)
         return [_saved_record(saved, rule, cost=0)]
     cost = 0 if params.get("doNotSubtractRewardPoints") else rule.printing_cost
     if cost and not saved.customer_id:
@@ -146,8 +147,9 @@ def _check_names(params: Params) -> None:
             raise Inconsistent(alias, f"{name} and {alias} are one thing and have different values.")
 
 
-def _corrected(params: Params, coupon: IssuedCoupon) -> IssuedCoupon:
+def _corrected(context: Context, params: Params, coupon: IssuedCoupon) -> IssuedCoupon:
     """The coupon with what is corrected of its use; `redeemedTimestamp` 0 makes it unused."""
+    document_of(context, params, "redeemedInvoiceID")
     stored = {name: params[name] for name in _TAKEN_BY.values() if name in params}
     return coupon._replace(
         redeemed_at=params.get("redeemedTimestamp", coupon.redeemed_at),
@@ -201,6 +203,9 @@ def _put(context: Context, after: IssuedCoupon, before: IssuedCoupon | None = No
         work.coupon_identifiers.delete(before.identifier)
     work.issued_coupons.put(after.id, after)
     work.coupon_identifiers.put(after.identifier, after)
+    was = before or _blank(context)
+    link(context, "issuedCoupons", after.id, [was.document_id], [after.document_id])
+    link(context, "redeemedCoupons", after.id, [was.redeemed_document_id], [after.redeemed_document_id])
     work.forget_belongings()
 
 
@@ -288,7 +293,7 @@ def _redeem(context: Context, params: Params) -> list[Record]:
         changed_at=context.now,
         fields=fields.dump({**fields.load(coupon.fields), **stored}),
     )
-    _put(context, used)
+    _put(context, used, coupon)
     return [{"issuedCouponID": used.id, "couponID": used.coupon_id, "uniqueIdentifier": used.identifier}]
 
 

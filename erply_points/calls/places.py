@@ -128,6 +128,7 @@ def _point_of_sale_records(context: Context, _: Params, page: Page) -> list[Reco
                 "name": row.name,
                 "warehouseName": warehouse.name if warehouse else "",
                 "vatrate": float(Decimal(rate.rate)) if rate else 0,
+                "lastInvoiceNo": context.work.sequences.rows.get(f"invoices:{row.id}") or 0,
                 "lastCouponNo": context.work.sequences.rows.get(f"coupons:{row.id}") or 0,
                 "added": row.added_at,
                 "lastModified": row.changed_at,

@@ -15,6 +15,7 @@ from erply_points.calls.credited import Credited, RowCredit
 from erply_points.calls.crediting import Wanted, assign, credit_of
 from erply_points.calls.points import TRANSACTIONS, wallet_of
 from erply_points.calls.refusals import Inconsistent, InvalidValue, UnknownID
+from erply_points.calls.sales_marks import mark
 from erply_points.ledger.amounts import Cents, Millipoints
 from erply_points.ledger.records import Lot, Redemption, Reversal
 from erply_points.ledger.returns import give_back, reverse, share, take_again, undo_reversal
@@ -59,31 +60,53 @@ def take_back(context: Context, document: Document, rows: Sequence[DocumentRow],
     now = {} if voids else _credited_now(sold, before, rows, numbers)
     total = credited.combined((before, now))
     quantities = _is_whole(sold, total)
-    lots = [_of(work.lots, lot.id) for lot in work.lots_of.get(original.id) or () if lot.source == "sale"]
+    lots = sale_lots(context, original.id)
     redemptions: Sequence[Redemption] = ()
     if voids or context.settings.return_redeemed_points:
         redemptions = [_of(work.redemptions, each.id) for each in work.redemptions_of.get(original.id) or ()]
     earning_rows = [row for row in sold if row.earns]
     earning_net, all_net = (sum(row.net for row in each) for each in (earning_rows, sold))
-    taken = [
-        (
-            lot,
-            _part(lot.earned, credited.net(earning_rows, total), earning_net, voids=voids, in_full=quantities)
-            - reversed_points(context, lot),
-        )
-        for lot in lots
-    ]
+    earned, returned = _earned(context, lots)
+    taken = _part(earned, credited.net(earning_rows, total), earning_net, voids=voids, in_full=quantities) - returned
     given = [
         (each, _part(each.points, credited.net(sold, total), all_net, voids=voids, in_full=quantities) - each.returned)
         for each in redemptions
     ]
     given_back = {str(each.id): _give_back(context, each, points) for each, points in given if points > 0}
-    for lot, points in taken:
-        if points > 0:
-            _reverse(context, lot, points, document.id)
-    returned = Return(document.id, original.id, int(voids), credited.dump(now), orjson.dumps(given_back).decode())
-    work.returns.put(document.id, returned)
+    take_from(context, lots, taken, document.id)
+    kept = Return(document.id, original.id, int(voids), credited.dump(now), orjson.dumps(given_back).decode())
+    work.returns.put(document.id, kept)
     work.returns_of.rows.pop(original.id, None)
+    mark(context, original, creditedInFull=int(voids or quantities))
+
+
+def sale_lots(context: Context, document_id: int) -> list[Lot]:
+    """What a sale earned: its own earning, and those of higher prices since; the latest first."""
+    lots = context.work.lots_of.get(document_id) or ()
+    return [_of(context.work.lots, lot.id) for lot in reversed(lots) if lot.source == "sale"]
+
+
+def _earned(context: Context, lots: Iterable[Lot]) -> tuple[Millipoints, Millipoints]:
+    """What a sale has earned, less what lower prices took of it, and what returns have taken back of that."""
+    earned = returned = 0
+    for lot in lots:
+        earned += lot.earned
+        for reversal in context.work.reversals_of.get(lot.id) or ():
+            points = _of(context.work.reversals, reversal.id).points
+            if context.work.returns.get(reversal.document_id) is not None:
+                returned += points
+            else:
+                earned -= points
+    return earned, returned
+
+
+def take_from(context: Context, lots: Iterable[Lot], points: Millipoints, document_id: int) -> None:
+    """Take back points of the earnings of a sale, of the first of `lots` first; no more than they earned."""
+    for lot in lots:
+        taken = min(points, lot.earned - reversed_points(context, lot))
+        if taken > 0:
+            _reverse(context, lot, taken, document_id)
+            points -= taken
 
 
 def credited_before(
@@ -126,6 +149,10 @@ def undo(context: Context, returned: Return) -> None:
         # A lot or the redemption may have been given to another customer since: only one's own lots pay.
         lots = [lot for lot_id in to_lots if (lot := _of(work.lots, lot_id)).customer_id == redemption.customer_id]
         work.post(take_again(wallet, redemption, given["points"], to_lots, lots, context.now))
+    original = _of(work.documents, returned.document_id)
+    sold = work.document_rows.get(original.id) or ()
+    _, in_full = credited_before(context, original.id, sold, but_by=returned.credit_document_id)
+    mark(context, original, creditedInFull=int(in_full))
     work.returns.delete(returned.credit_document_id)
     work.returns_of.rows.pop(returned.document_id, None)
 
@@ -209,7 +236,8 @@ def _give_back(context: Context, redemption: Redemption, points: Millipoints) ->
     grace = context.settings.returned_points_grace_days * _DAY
     posting = give_back(wallet, current, points, paid, lots, context.now, grace_seconds=grace)
     work.post(posting)
-    lost_before = {lot.id: lot.expired if lot.expires_at > context.now or grace else None for lot in lots}
+    # What goes back to a lot that has expired is lost at once: of all that this lot has lost it may be the part.
+    lost_before = {lot.id: lot.expired if lot.expires_at > context.now or grace else 0 for lot in lots}
     to_lots = {
         str(each.lot_id): [-each.points, lost_before[each.lot_id]]
         for each in posting.allocations

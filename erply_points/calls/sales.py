@@ -12,7 +12,7 @@ from erply_points.calls import fields, money
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.master import TableName, check_known
 from erply_points.calls.payments import TYPES, book
-from erply_points.calls.points import add_lot, customer_of
+from erply_points.calls.points import customer_of
 from erply_points.calls.refusals import (
     AlreadyConfirmed,
     DuplicateUUID,
@@ -26,16 +26,16 @@ from erply_points.calls.refusals import (
 )
 from erply_points.calls.returns import check_credited, take_back
 from erply_points.calls.rights import check_location
+from erply_points.calls.sales_earning import accrue, follow_prices
+from erply_points.calls.sales_marks import base_ids, link, source_ids
 from erply_points.calls.sales_rows import check_rows, given_rows, priced_rows
-from erply_points.ledger.accrual import points_for_sale
-from erply_points.ledger.amounts import NEVER, UnixSeconds
+from erply_points.ledger.amounts import NEVER
 from erply_points.store.rows import Document, DocumentRow, DocumentUUID, Payment
 from erply_points.store.unit_of_work import Needs
 
 UUID_REMEMBERED_SECONDS: Final = 86_400
 FIRST_NUMBER: Final = 100_001
 
-EARNING_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "EXPORTINVOICE", "INVOICE"})
 _INVOICE_TYPES: Final = frozenset({"INVWAYBILL", "CASHINVOICE", "INVOICE", "EXPORTINVOICE", "CREDITINVOICE"})
 
 _DATES: Final = ("date", "deliveryDate", "shippingDate", "reserveGoodsUntilDate", "periodStartDate", "periodEndDate")
@@ -98,6 +98,7 @@ def _new(context: Context, params: Params) -> tuple[Document, tuple[DocumentRow,
     work.documents.put(document.id, document)
     work.credits_of.rows.pop(document.credited_document_id, None)
     work.document_rows.put(document.id, rows)
+    link(context, "documents", document.id, (), base_ids(document))
     if uuid:
         work.document_uuids.put(uuid, DocumentUUID(uuid, document.id, context.now))
     _pay(context, params, document)
@@ -112,7 +113,8 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
     rows = priced_rows(context, params, document, rows_before) or rows_before
     if before.confirmed:
         _check_fixed(params, before)
-        _check_rows_fixed(context, rows, rows_before)
+        if rows is not rows_before:
+            rows = _repriced(context, before, rows, rows_before)
     if rows is not rows_before or "rounding" in params:
         document = _totalled(context, params, document, rows)
     work.credits_of.rows.pop(before.credited_document_id, None)
@@ -120,8 +122,11 @@ def _edited(context: Context, params: Params, before: Document) -> tuple[Documen
         document = _confirmed(context, params, document, rows)
     work.documents.put(document.id, document)
     work.credits_of.rows.pop(document.credited_document_id, None)
+    link(context, "documents", document.id, base_ids(before), base_ids(document))
     if rows is not rows_before:
         work.document_rows.put(document.id, rows)
+        if before.confirmed:
+            follow_prices(context, document, rows_before, rows)
     _pay(context, params, document)
     return document, rows
 
@@ -140,19 +145,32 @@ def _check_fixed(params: Params, before: Document) -> None:
         raise AlreadyConfirmed("confirmInvoice", "A confirmed document stays confirmed.")
 
 
-def _check_rows_fixed(context: Context, rows: tuple[DocumentRow, ...], before: tuple[DocumentRow, ...]) -> None:
-    """Prices, discounts and tax may change, by who has the right to; the articles and their quantities may not."""
+def _repriced(
+    context: Context, document: Document, rows: tuple[DocumentRow, ...], before: tuple[DocumentRow, ...]
+) -> tuple[DocumentRow, ...]:
+    """The rows of a confirmed document with what may change of them: prices, discounts and tax.
 
-    def articles(rows: tuple[DocumentRow, ...]) -> list[tuple[int, int, str]]:
+    Raises AlreadyConfirmed for other articles or quantities, or where a credit invoice counts on the prices;
+    NoEditingRights.
+    """
+
+    def articles(rows: Iterable[DocumentRow]) -> list[tuple[int, int, str]]:
         return [(row.product_id, row.service_id, row.amount) for row in rows]
+
+    def prices(rows: Iterable[DocumentRow]) -> list[tuple[int, int, str, str]]:
+        return [(row.net, row.vat, row.price, row.discount) for row in rows]
 
     if articles(rows) != articles(before):
         raise AlreadyConfirmed("productID1", "The articles of a confirmed document cannot be changed.")
-    repriced = [(row.net, row.vat, row.price, row.discount) for row in rows] != [
-        (row.net, row.vat, row.price, row.discount) for row in before
-    ]
-    if repriced and not context.rights.allow("rightEditConfirmedInvoices"):
-        raise NoEditingRights("price1", "The user may not edit confirmed documents.")
+    if prices(rows) != prices(before):
+        if not context.rights.allow("rightEditConfirmedInvoices"):
+            raise NoEditingRights("price1", "The user may not edit confirmed documents.")
+        if context.work.returns.get(document.id) is not None:
+            raise AlreadyConfirmed("price1", "The prices of a confirmed credit invoice cannot be changed.")
+        if context.work.returns_of.get(document.id):
+            raise AlreadyConfirmed("price1", "The prices of a credited document cannot be changed.")
+    # Whether a row earns was settled when it was sold.
+    return tuple(row._replace(earns=was.earns) for row, was in zip(rows, before, strict=True))
 
 
 def document_uuid(params: Mapping[str, Any]) -> str:
@@ -203,6 +221,8 @@ def _header(context: Context, params: Params, before: Document) -> Document:
     credited = context.work.documents.get(credited_id) if credited_id else None
     if credited_id and credited is None:
         raise UnknownID("creditToDocumentID", f"There is no sales document {credited_id}.")
+    if credited is not None and credited.id == before.id:
+        raise InvalidValue("creditToDocumentID", f"Document {before.id} cannot credit itself.")
     if credited is not None and not customer_id:
         customer_id = credited.customer_id
     kept = fields.load(before.fields)
@@ -228,7 +248,7 @@ def _header(context: Context, params: Params, before: Document) -> Document:
         changed_by=context.user.username if context.user else "",
         fields=fields.dump({**kept, **stored, **fields.merge_attributes(kept, params)}),
     )
-    _check_sources(context, params)
+    _check_sources(context, params, before.id)
     if credited is not None and document.type == "CREDITINVOICE":
         check_location(context, "creditToDocumentID", credited.warehouse_id)
         check_credited(document, credited)
@@ -248,18 +268,15 @@ def _currency(code: str, otherwise: str) -> str:
     return code if re.fullmatch(r"[A-Z]{3}", code) else otherwise
 
 
-def source_ids(stored: Mapping[str, Any]) -> list[int]:
-    """The documents that a document was made from."""
-    return fields.id_list(f"{stored.get('baseDocumentID') or ''},{stored.get('baseDocumentIDs', '')}")
-
-
-def _check_sources(context: Context, params: Params) -> None:
+def _check_sources(context: Context, params: Params, document_id: int) -> None:
     sources = []
     for source_id in source_ids(params):
         name = "baseDocumentID" if source_id == params.get("baseDocumentID") else "baseDocumentIDs"
         source = context.work.documents.get(source_id)
         if source is None:
             raise UnknownID(name, f"There is no sales document {source_id}.")
+        if source_id == document_id:
+            raise InvalidValue(name, f"Document {document_id} cannot be made from itself.")
         if source.type in _INVOICE_TYPES:
             raise WrongSource(name, f"Document {source_id} is itself an invoice.")
         sources.append(source)
@@ -312,7 +329,7 @@ def _confirmed(context: Context, params: Params, document: Document, rows: Itera
     if not document.custom_number:
         document = document._replace(number=_number(context, params, document))
         context.work.document_numbers.put((document.type, document.number), document)
-    _accrue(context, document, rows)
+    document = accrue(context, document, rows)
     if document.type == "CREDITINVOICE" and document.credited_document_id:
         numbers = list(given_rows(params)) or [row.position for row in rows]
         take_back(context, document, tuple(rows), numbers)
@@ -329,51 +346,16 @@ def _number(context: Context, params: Params, document: Document) -> int:
             last = context.work.sequences.rows.get(sequence) or 0
             if asked > last:
                 context.work.sequences.put(sequence, asked)
+            _remember_given(context, document.point_of_sale_id, asked)
             return asked
     return context.work.next_number(sequence, FIRST_NUMBER)
 
 
-def _accrue(context: Context, document: Document, rows: Iterable[DocumentRow]) -> None:
-    stored = fields.load(document.fields)
-    customer_id = document.customer_id
-    if (
-        document.type not in EARNING_TYPES
-        or not customer_id
-        or customer_id == context.settings.default_client_idDat
-        or stored.get("doNotAddRewardPoints")
-        or (document.type == "INVOICE" and _follows_waybill(context, stored, rows))
-        or customer_of(context, customer_id).reward_points_disabled
-    ):
-        return
-    points = points_for_sale(
-        sum(row.net for row in rows if row.earns), context.settings.reward_points_per_currency_unit
-    )
-    if points:
-        add_lot(
-            context,
-            customer_id,
-            points,
-            _moment(context, document),
-            source="sale",
-            document_id=document.id,
-            point_of_sale_id=document.point_of_sale_id,
-            employee_id=document.employee_id,
-        )
-
-
-def _follows_waybill(context: Context, stored: dict[str, Any], rows: Iterable[DocumentRow]) -> bool:
-    """Whether an invoice only bills what a waybill delivered before."""
-    documents = (context.work.documents.get(source_id) for source_id in source_ids(stored))
-    return any(source is not None and source.type == "WAYBILL" for source in documents) or any(
-        fields.load(row.fields).get("sourceWaybillID") for row in rows
-    )
-
-
-def _moment(context: Context, document: Document) -> UnixSeconds:
-    """When the sale was made: its local date and time. A moment before 1970 counts as now."""
-    local = datetime.fromisoformat(f"{document.date}T{document.time}").replace(tzinfo=context.settings.timezone)
-    moment = int(local.timestamp())
-    return moment if moment > 0 else context.now
+def _remember_given(context: Context, point_of_sale_id: int, number: int) -> None:
+    """A till that numbers its own documents asks, after it was set up anew, where it had come to."""
+    sequence = f"invoices:{point_of_sale_id}"
+    if point_of_sale_id and number > (context.work.sequences.rows.get(sequence) or 0):
+        context.work.sequences.put(sequence, number)
 
 
 def _saved_record(document: Document, rows: Iterable[DocumentRow]) -> Record:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from erply_points.calls import fields, money
+from erply_points.calls import credited, fields, money
 from erply_points.calls.call import Context, ListingCall, Params, Record
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
-from erply_points.calls.sales import source_ids
+from erply_points.calls.returns import credited_before
+from erply_points.calls.sales_marks import MARKS, base_ids, linked
 from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import Customer, Document, DocumentRow
 from erply_points.store.unit_of_work import Needs
@@ -80,6 +81,8 @@ def _state_conditions(params: Params) -> list[Condition]:
     for name, operator in (("rowDeliveryDateFrom", ">="), ("rowDeliveryDateTo", "<=")):
         if params.get(name, "") not in {"", "0000-00-00"}:
             asked.append(Condition(("deliveryDate", operator), "rows_with_field", params[name]))
+    if params.get("nonReturnedItemsOnly"):
+        asked.append(Condition(("credited_in_full",), "=", 0))
     if params.get("unpaidItemsOnly"):
         asked.append(Condition(("unpaid",), ">", 0))
     if params.get("getUnfulfilledDocuments"):
@@ -95,26 +98,45 @@ def _with_rows(params: Params, page: Page) -> bool:
 
 def _refers_to(page: Page) -> Needs:
     documents: Iterable[Document] = page.rows
-    needs: dict[str, set[Any]] = {"customers": set(), "document_rows": set(), "documents": set()}
+    needs: dict[str, set[Any]] = {name: set() for name in ("customers", "document_rows", "documents", "returns_of")}
     for document in documents:
         stored = fields.load(document.fields)
         named = {document.customer_id, stored.get("payerID"), stored.get("shipToID")}
         needs["customers"] |= {customer_id for customer_id in named if customer_id}
-        needs["documents"] |= set(source_ids(stored))
+        follow_ups = linked(document, "documents")
+        needs["documents"] |= {*base_ids(document), *follow_ups}
         needs["document_rows"].add(document.id)
+        if follow_ups:
+            needs["returns_of"].add(document.id)
     return needs
 
 
 def _records(context: Context, params: Params, page: Page) -> list[Record]:
-    with_rows = _with_rows(params, page)
-    return [_record(context, document, with_rows=with_rows) for document in page.rows]
+    records = []
+    for document in page.rows:
+        record = _record(context, document)
+        if _with_rows(params, page):
+            record["rows"] = _rows(context, document, rest=bool(params.get("nonReturnedItemsOnly")))
+        records.append(record)
+    return records
 
 
-def _record(context: Context, document: Document, *, with_rows: bool) -> Record:
+def _rows(context: Context, document: Document, *, rest: bool) -> list[Record]:
+    """The rows of a document; of their quantities and amounts only the `rest` that has not been credited."""
+    rows = context.work.document_rows.get(document.id) or ()
+    if not rest or not linked(document, "documents"):
+        return [_row_record(row, row) for row in rows]
+    before, _ = credited_before(context, document.id, rows)
+    return [_row_record(row, left) for row in rows if (left := credited.rest(row, before)) is not None]
+
+
+def _record(context: Context, document: Document) -> Record:
     stored = fields.load(document.fields)
+    stored.pop(MARKS, None)
+    follow_ups = linked(document, "documents")
     rows = context.work.document_rows.get(document.id) or ()
     by_rate = money.by_rate((row.vat_rate_id, money.LineTotal(row.net, row.vat)) for row in rows)
-    record = shape(CALL).record(
+    return shape(CALL).record(
         {
             "id": document.id,
             "type": document.type,
@@ -140,11 +162,10 @@ def _record(context: Context, document: Document, *, with_rows: bool) -> Record:
             "vatTotalsByTaxRate": [
                 {"vatrateID": rate, "total": money.from_cents(sums.vat)} for rate, sums in by_rate.items()
             ],
-            "baseDocuments": [
-                {"id": source.id, "number": str(source.number), "type": source.type, "date": source.date}
-                for source_id in source_ids(stored)
-                if (source := context.work.documents.get(source_id)) is not None
-            ],
+            "baseDocuments": _links(context, base_ids(document)),
+            "followUpDocuments": _links(context, follow_ups),
+            "previousReturnsExist": int(bool(follow_ups and context.work.returns_of.get(document.id))),
+            "issuedCouponIDs": linked(document, "issuedCoupons"),
             "added": document.added_at,
             "lastModified": document.changed_at,
             "lastModifierUsername": document.changed_by,
@@ -152,9 +173,14 @@ def _record(context: Context, document: Document, *, with_rows: bool) -> Record:
         stored,
         _parties(context, document, stored),
     )
-    if with_rows:
-        record["rows"] = [_row_record(row) for row in rows]
-    return record
+
+
+def _links(context: Context, document_ids: Iterable[int]) -> list[Record]:
+    return [
+        {"id": found.id, "number": str(found.custom_number or found.number), "type": found.type, "date": found.date}
+        for document_id in document_ids
+        if (found := context.work.documents.get(document_id)) is not None
+    ]
 
 
 def _parties(context: Context, document: Document, stored: dict[str, Any]) -> Record:
@@ -176,7 +202,8 @@ def _parties(context: Context, document: Document, stored: dict[str, Any]) -> Re
     }
 
 
-def _row_record(row: DocumentRow) -> Record:
+def _row_record(row: DocumentRow, left: DocumentRow) -> Record:
+    """A row with the quantity and the amounts that are `left` of it."""
     stored = fields.load(row.fields)
     if "rowJDoc" in stored:
         stored["jdoc"] = stored.pop("rowJDoc")
@@ -184,6 +211,9 @@ def _row_record(row: DocumentRow) -> Record:
         stored.setdefault("campaignIDs", stored.pop("campaignID"))
     stored.pop("stableRowID", None)
     amount = Decimal(row.amount)
+    if "amountOfPackages" in stored and left is not row:
+        packages = money.decimal(stored["amountOfPackages"])
+        stored["amountOfPackages"] = money.decimal_text(str(packages * Decimal(left.amount) / amount))
     return shape(CALL, "rows").record(
         {
             "rowID": row.id,
@@ -191,14 +221,14 @@ def _row_record(row: DocumentRow) -> Record:
             "productID": row.product_id,
             "serviceID": row.service_id,
             "vatrateID": row.vat_rate_id,
-            "amount": row.amount,
+            "amount": left.amount,
             "price": row.price,
             "discount": row.discount,
             "finalNetPrice": float(round(Decimal(row.net) / 100 / amount, 4)),
             "finalPriceWithVAT": float(round(Decimal(row.net + row.vat) / 100 / amount, 4)),
-            "rowNetTotal": money.from_cents(row.net),
-            "rowVAT": money.from_cents(row.vat),
-            "rowTotal": money.from_cents(row.net + row.vat),
+            "rowNetTotal": money.from_cents(left.net),
+            "rowVAT": money.from_cents(left.vat),
+            "rowTotal": money.from_cents(left.net + left.vat),
         },
         stored,
     )

@@ -222,6 +222,31 @@ async def test_the_last_coupon_of_a_point_of_sale(shop: Shop) -> None:
     assert [record["lastCouponNo"] for record in await shop.records("getPointsOfSale")] == [0, 3]
 
 
+async def test_the_last_number_of_a_point_of_sale(shop: Shop) -> None:
+    """A till tells the highest number that it gave a document itself, so that it can go on from there when set up anew.
+
+    Numbers that the server gave, or gave in place of one that was taken, are not the till's.
+    """
+    await warehouse(shop)
+    for _ in range(2):
+        await point_of_sale(shop, warehouseID=1)
+
+    async def numbered(**header: Any) -> list[str]:
+        saved = await shop.record("saveSalesDocument", amount1=1, **header)
+        shown = [record["lastInvoiceNo"] for record in await shop.records("getPointsOfSale")]
+        return [saved["invoiceNo"], *shown]
+
+    assert await numbered(pointOfSaleID=2) == ["100001", "0", "0"]
+    assert await numbered(pointOfSaleID=2, invoiceNo=21_000_005) == ["21000005", "0", "21000005"]
+    assert await numbered(pointOfSaleID=2, invoiceNo=21_000_004) == ["21000004", "0", "21000005"]
+    assert await numbered(pointOfSaleID=1, invoiceNo=21_000_005) == ["21000006", "0", "21000005"]
+    assert await numbered(pointOfSaleID=1, invoiceNo=11_000_001, type="ORDER") == ["11000001", "11000001", "21000005"]
+    assert await numbered(invoiceNo=99_000_001) == ["99000001", "11000001", "21000005"]
+    assert await numbered(pointOfSaleID=2, invoiceNo=21_000_007, confirmInvoice=0) == ["0", "11000001", "21000005"]
+    await shop.records("deleteSalesDocument", documentID=2)
+    assert await numbered(pointOfSaleID=1) == ["99000002", "11000001", "21000005"]
+
+
 async def test_editing_a_point_of_sale(shop: Shop) -> None:
     """An edit needs neither name nor store and keeps what it does not name; a till can move to another store."""
     await warehouse(shop, name="First")

@@ -80,7 +80,7 @@ FILTERS: dict[str, list[tuple[Any, list[int]]]] = {
 ELSEWHERE = {
     "getRowsForAllInvoices": "test_rows",
     "searchAttributeValue": "tests/calls/test_attributes.py",
-    "nonReturnedItemsOnly": "returns are not part of this module",
+    "nonReturnedItemsOnly": "tests/calls/test_what_is_left.py",
 }
 
 

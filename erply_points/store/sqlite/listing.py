@@ -87,6 +87,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         customer_phone="(SELECT phone FROM customers WHERE customers.id = customer_id)",
         customer_card_number="(SELECT card_number FROM customers WHERE customers.id = customer_id)",
         unpaid="total - paid",
+        credited_in_full="coalesce(json_extract(fields, '$.marks.creditedInFull'), 0)",
         due_date="date(date, '+' || coalesce(json_extract(fields, '$.paymentDays'), 0) || ' days')",
         date_and_number="date || printf('%016d', number)",
         invoice_state="coalesce(json_extract(fields, '$.invoiceState'),"
