@@ -20,7 +20,8 @@ STORY = """
     saveVatRate getVatRates saveWarehouse getWarehouses savePointOfSale getPointsOfSale saveEmployee getEmployees
     saveProduct getProducts saveCustomer saveCustomer getCustomers saveCampaign getCampaigns
     saveSalesDocument addCustomerRewardPoints subtractCustomerRewardPoints saveSalesDocument getSalesDocuments
-    savePayment getPayments getCustomerRewardPoints getEarnedRewardPointRecords getUsedRewardPointRecords
+    savePayment getPayments getCustomerRewardPoints getCustomerRewardPoints
+    getEarnedRewardPointRecords getUsedRewardPointRecords
     editEarnedRewardPointRecord editUsedRewardPointRecord saveGiftCard getGiftCards saveCoupon saveCoupon getCoupons
     saveIssuedCoupon verifyIssuedCoupon getIssuedCoupons redeemIssuedCoupon
     deleteCoupon deletePayment deleteSalesDocument deleteCustomer
