@@ -77,7 +77,7 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(50_000, 10, 10)
 
 
 def serve(app: Starlette, listener: socket.socket, ready: Ready) -> None:

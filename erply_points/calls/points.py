@@ -74,20 +74,21 @@ def subtract(context: Context, params: Params) -> list[Record]:
     customer_id: int = params["customerID"]
     _check_customer(context, customer_id)
     check_known(context, params, _REFERENCES)
+    given = params.get
     redemption = Redemption(
         id=context.work.new_id(TRANSACTIONS),
         customer_id=customer_id,
         currency_id=DEFAULT_CURRENCY,
         points=from_points(params["points"]),
         unpaid=0,
-        created_at=params.get("subtractedUnixTime") or context.now,
+        created_at=given("subtractedUnixTime") or context.now,
         document_id=document_of(context, params),
-        campaign_id=params.get("campaignID", 0),
-        warehouse_id=params.get("warehouseID", 0),
-        point_of_sale_id=params.get("salepointID", 0),
-        employee_id=params.get("salespersonID", 0),
-        issued_coupon_id=params.get("issuedCouponID", 0),
-        description=params.get("description", ""),
+        campaign_id=given("campaignID", 0),
+        warehouse_id=given("warehouseID", 0),
+        point_of_sale_id=given("salepointID", 0),
+        employee_id=given("salespersonID", 0),
+        issued_coupon_id=given("issuedCouponID", 0),
+        description=given("description", ""),
     )
     wallet = spend(context, redemption)
     return [

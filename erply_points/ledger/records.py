@@ -39,6 +39,10 @@ class Lot(NamedTuple):
     source: str = "manual"
     """`sale` for what a sales document earned by itself, `manual` for what was added by hand."""
 
+    def redeem(self, points: Millipoints) -> "Lot":
+        """The lot after paying `points`. Every redemption does this, and `_replace` takes three times as long."""
+        return Lot._make((*self[:4], self.remaining - points, self.redeemed + points, *self[6:]))
+
 
 class Redemption(NamedTuple):
     """Points spent together. `unpaid` is the part that no lot has paid yet: the balance went below zero.

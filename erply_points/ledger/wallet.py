@@ -118,7 +118,7 @@ def _redeemed_from(first: Lot, wallet: Wallet, redemption: Redemption, at: UnixS
     totals = Totals(
         customer_id, currency_id, balance, shortfall, earned, redeemed + points, expired, reversed_, entries, at
     )
-    paid = Lot._make((*first[:4], first.remaining - points, first.redeemed + points, *first[6:]))
+    paid = first.redeem(points)
     return Posting(
         Wallet(totals, (paid, *wallet.lots[1:]), (), wallet.complete),
         {paid.id: paid},
@@ -262,7 +262,7 @@ class Draft:
             if isinstance(debit, Reversal):
                 after = lot._replace(remaining=lot.remaining - paid, reversed=lot.reversed + paid)
             else:
-                after = lot._replace(remaining=lot.remaining - paid, redeemed=lot.redeemed + paid)
+                after = lot.redeem(paid)
             self._changed[lot.id] = after
             self._lots[self._lots.index(lot)] = after
             drained = drained or not after.remaining
