@@ -136,14 +136,14 @@ async def test_parallel_receipts_get_ids_of_their_own_and_numbers_without_a_gap(
 
 
 async def test_a_receipt_sent_many_times_at_once_is_saved_and_paid_once(till: Erply) -> None:
-    """Of twenty parallel copies of one receipt with a redemption on it, one is carried out, whole."""
+    """Of twenty parallel copies of one receipt with a redemption on it one is carried out, whole; all get its answer."""
     customer = await till.customer(points=100)
     bulk = [
         {**RECEIPT, "customerID": customer, "temporaryUUID": "twenty-at-once"},
         redemption(customer, 30, invoiceID="CURRENT_INVOICE_ID"),
     ]
     codes = Counter(map(tuple, await asyncio.gather(*(till.codes(bulk) for _ in range(20)))))
-    assert codes == {(0, 0): 1, (1206, 1158): 19}
+    assert codes == {(0, 0): 20}
     assert await till.balance(customer) == 100 + 10 - 30
     assert len(await till.records("getSalesDocuments", clientID=customer)) == 1
 

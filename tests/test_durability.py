@@ -190,13 +190,10 @@ def _compare_answers(sent: Sent, redemptions: dict[str, Record], documents: dict
 
 
 async def _send_again(till: Erply, history: list[Sent]) -> None:
-    """A client that got no answer sends its receipt once more: the server does it, or says that it has been done."""
+    """A client that got no answer sends its receipt once more: it is done now, or the first answer is given."""
     for sent in history:
         if sent.answers is None and sent.is_receipt:
-            codes = await till.codes(sent.requests[:2])
-            assert codes in ([0, 0], [1206, 1158])
-            if codes[0] == 0:  # The third request has no key of its own, so it is sent only now.
-                await till.answers(sent.requests[2:])
+            assert await till.codes(sent.requests) == [0] * len(sent.requests)
 
 
 async def _load_until_killed(

@@ -87,7 +87,7 @@ class BulkJob:
             work.undo(before)
         elif work.mark() != before:
             self.retries.keep(context, self.outcomes)
-        self._show()
+        self._show(work.foreseen)
 
     def _context(self, transaction: Transaction) -> Context:
         account, session = self._account, self._session
@@ -104,11 +104,11 @@ class BulkJob:
             client_address=self._bulk.client_address,
         )
 
-    def _show(self) -> None:
+    def _show(self, foreseen: range) -> None:
         """Leave of the records what the caller is to see."""
         for task, outcome in zip(self._tasks, self.outcomes, strict=True):
-            if self._bulk.dry_run:
-                outcome.records = _without_foreseen(outcome.records)
+            if foreseen:
+                outcome.records = _without(foreseen, outcome.records)
             if asked := task.sub_request.params.get("getFields"):
                 outcome.records = _trimmed(outcome.records, asked)
 
@@ -116,12 +116,15 @@ class BulkJob:
         invoice = CurrentInvoice()
         outcomes = self.outcomes
         stops = self._bulk.atomic
-        first_answers = self.retries.first_answers
+        first_answers, repeats = self.retries.first_answers, self.retries.repeats
         refuse = context.settings.failed_invoice == "refuse"
         for position, task in enumerate(self._tasks):
             started = time.perf_counter()
             outcome = first_answers.get(position) if first_answers else None
-            if outcome is None:
+            if position in repeats:
+                first = outcomes[repeats[position]]
+                outcome = Outcome(first.records, first.total, first.error)
+            elif outcome is None:
                 outcome = await self._run_task(task, context, transaction, invoice, refuse=refuse)
             if task.sub_request.name == SAVING_CALL:
                 invoice.take(outcome)
@@ -161,7 +164,8 @@ class BulkJob:
             number = len(self.outcomes)
             error = WireError(errors.NOT_KEPT, f"Not kept: sub-request {number} failed.")
             failed = self.outcomes[-1]
-            self.outcomes = [Outcome(error=error) for _ in self._tasks]
+            first_answers = self.retries.first_answers  # They were kept before.
+            self.outcomes = [first_answers.get(place) or Outcome(error=error) for place in range(len(self._tasks))]
             self.outcomes[number - 1] = failed
             return error
         return None
@@ -205,18 +209,19 @@ def _trimmed(records: Sequence[Record], asked: Any) -> list[Record]:
     return [{name: value for name, value in record.items() if name in names} for record in records]
 
 
-_FORESEEN: Final = re.compile(rf"{FORESEEN_IDS.start // 10**9}[0-9]{{9}}")
+_ID_DIGITS: Final = len(str(FORESEEN_IDS.start))
+_ID_LIST: Final = re.compile(r"[0-9]+(,[0-9]+)*")
 
 
-def _without_foreseen(value: Any) -> Any:
+def _without(ids: range, value: Any) -> Any:
     """What was answered, with 0 in place of IDs that no record will have."""
     match value:
         case dict():
-            return {name: _without_foreseen(each) for name, each in value.items()}
+            return {name: _without(ids, each) for name, each in value.items()}
         case list():
-            return [_without_foreseen(each) for each in value]
-        case str():
-            return _FORESEEN.sub("0", value)
-        case int() if value in FORESEEN_IDS:
+            return [_without(ids, each) for each in value]
+        case str() if _ID_LIST.fullmatch(value):
+            return ",".join("0" if len(each) == _ID_DIGITS and int(each) in ids else each for each in value.split(","))
+        case int() if value in ids:
             return 0
     return value

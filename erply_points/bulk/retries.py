@@ -8,7 +8,8 @@ in which they are looked up:
    unless the account says `retry=erply`;
 3. `requestID`, where the account says `unique_request_ids=1`: its sub-request alone.
 
-Log-ins are run anew each time: their answers hold secrets. For users: docs/retrying.md.
+What belongs to the session, such as a log-in, is run anew each time: the answer may hold its key. For users:
+docs/retrying.md.
 """
 
 import hashlib
@@ -42,16 +43,18 @@ class Retries:
         self._bulk = bulk
         self.first_answers: dict[int, Outcome] = {}
         """By the place of the sub-request in the bulk."""
+        self.repeats: dict[int, int] = {}
+        """Places of sub-requests that stand in the bulk before, and where: its answer is theirs."""
 
     @property
     def replayed(self) -> str:
-        """`true` where nothing but log-ins was run anew, `partial` where only some answers are the first ones."""
+        """`true` where nothing was run anew but what belongs to the session, `partial` where some more was."""
         if not self.first_answers:
             return ""
         anew = (
             sub_request
             for position, sub_request in enumerate(self._bulk.sub_requests)
-            if position not in self.first_answers and not _logs_in(sub_request)
+            if position not in self.first_answers and position not in self.repeats and not _of_session(sub_request)
         )
         return "partial" if any(anew) else "true"
 
@@ -63,6 +66,7 @@ class Retries:
     async def look_up(self, transaction: Transaction, context: Context) -> WireError | None:
         """Find the first answers; the error if a key was used for something else, so that nothing may be run."""
         self.first_answers = {}
+        self.repeats = {}
         keys = self.keys(context.settings)
         if not keys:
             return None
@@ -94,18 +98,24 @@ class Retries:
             if len(fingerprints | ({kept.fingerprint} if kept else set())) > 1:
                 self.first_answers = {}
                 return _used_otherwise("requestID")
+            first, *others = positions
+            self.repeats |= dict.fromkeys(others, first)
             if kept is not None:
-                for position in positions:
-                    self.first_answers[position] = _load(orjson.loads(kept.outcomes))
+                self.first_answers[first] = _load(orjson.loads(kept.outcomes))
         return None
 
     def keep(self, context: Context, outcomes: list[Outcome]) -> None:
-        """Keep the answers to what was run, with its effects, under every key of the request."""
+        """Keep the answers to what was run, with its effects, under every key of the request.
+
+        Where nothing was done there is nothing to keep: what failed may be corrected and sent again.
+        """
+        if not any(self._has_done(position, outcome) for position, outcome in enumerate(outcomes)):
+            return
         whole = list(self._whole_keys(context.settings))
         sub_requests = self._bulk.sub_requests
         if whole:
             answers = [
-                None if _logs_in(sub_request) else _dump(outcome)
+                None if _of_session(sub_request) else _dump(outcome)
                 for sub_request, outcome in zip(sub_requests, outcomes, strict=True)
             ]
             text = orjson.dumps(answers).decode()
@@ -120,6 +130,11 @@ class Retries:
                     text = orjson.dumps(_dump(outcome)).decode()
                     _put(context, KeptAnswer(key, _fingerprint(sub_requests[position]), context.now, "", text))
 
+    def _has_done(self, position: int, outcome: Outcome) -> bool:
+        call = CALLS.get(self._bulk.sub_requests[position].name)
+        done = outcome.error is None and position not in self.first_answers
+        return done and call is not None and call.writes and not call.of_session
+
     def _whole_keys(self, settings: AccountSettings) -> Mapping[str, str]:
         """The keys of the whole request, and the parameter that each was sent in."""
         found = {f"key:{self._bulk.idempotency_key}": _KEY_FIELD} if self._bulk.idempotency_key else {}
@@ -130,15 +145,15 @@ class Retries:
     @cached_property
     def _uuid_keys(self) -> list[str]:
         saving = (each.params for each in self._bulk.sub_requests if each.name == SAVING_CALL)
-        uuids = (document_uuid(params) for params in saving if not params.get("id"))
-        return [f"uuid:{uuid}" for uuid in uuids if uuid]
+        uuids = (document_uuid(params) for params in saving if _is_none(params.get("id")))
+        return [f"uuid:{uuid}" for uuid in uuids if uuid and "\0" not in uuid]
 
     @cached_property
     def _sub_request_keys(self) -> dict[str, list[int]]:
         """The requestIDs of the bulk and where they stand."""
         found: dict[str, list[int]] = {}
         for position, sub_request in enumerate(self._bulk.sub_requests):
-            if sub_request.request_id not in (None, "") and not _logs_in(sub_request):
+            if sub_request.request_id not in (None, "") and not _of_session(sub_request):
                 found.setdefault(f"request:{json.dumps(sub_request.request_id)}", []).append(position)
         return found
 
@@ -148,13 +163,18 @@ class Retries:
         return _digest([self._bulk.atomic, self._bulk.references, *map(_content, self._bulk.sub_requests)])
 
 
-def _logs_in(sub_request: SubRequest) -> bool:
+def _of_session(sub_request: SubRequest) -> bool:
     call = CALLS.get(sub_request.name)
-    return call is not None and call.logs_in
+    return call is not None and call.of_session
+
+
+def _is_none(sent: Any) -> bool:
+    """Whether what was sent as an ID names nothing: forms send everything as text."""
+    return not sent or (isinstance(sent, str) and not sent.strip("0"))
 
 
 def _content(sub_request: SubRequest) -> tuple[str, Mapping[str, Any] | None]:
-    return sub_request.name, None if _logs_in(sub_request) else sub_request.params
+    return sub_request.name, None if _of_session(sub_request) else sub_request.params
 
 
 def _fingerprint(sub_request: SubRequest) -> bytes:

@@ -61,7 +61,9 @@ class Call:
     public: bool = False
     """Needs no session key."""
     logs_in: bool = False
-    """Answers with a new session key: never kept, never tried out."""
+    """Opens a session: never tried out."""
+    of_session: bool = False
+    """Its answer belongs to the session and may hold the key: never kept for another."""
     prepare: Callable[[Account, OpenSession | None, Params], Awaitable[Any]] | None = None
     """Slow work to be done before the transaction, so that nobody waits for it."""
     expired_session_seconds: int = 0
@@ -80,3 +82,4 @@ class ListingCall:
     writes: bool = False
     public: bool = False
     logs_in: bool = False
+    of_session: bool = False

@@ -214,16 +214,10 @@ def _balances(context: Context, params: Params) -> list[Record]:
         raise Inconsistent("expiringBefore", "expiringBefore looks ahead from now, so asOf cannot be sent with it.")
     if as_of > context.now:
         raise InvalidValue("asOf", "asOf must not be in the future.")
-    found = context.work.balances.get(
-        BalanceQuery(
-            tuple(id_list(listed)) if listed else (params["customerID"],),
-            DEFAULT_CURRENCY,
-            as_of or context.now,
-            bool(as_of),
-            expiring_before,
-        )
-    )
-    assert found is not None
+    customer_ids = tuple(id_list(listed)) if listed else (params["customerID"],)
+    query = BalanceQuery(customer_ids, DEFAULT_CURRENCY, as_of or context.now, bool(as_of), expiring_before)
+    found = context.work.balances.get(query) or ()
+    del context.work.balances.rows[query]  # The next time it may be another.
     unknown = [each.customer_id for each in found if not each.is_known]
     if unknown:
         raise UnknownID(field, f"There is no customer {', '.join(map(str, unknown))}.")

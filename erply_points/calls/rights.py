@@ -140,4 +140,4 @@ def _records(_: Context, __: Params, page: Page) -> list[Record]:
     return list(map(record, page.rows))
 
 
-CALLS: Final = (ListingCall("getUserRights", _listing, _records),)
+CALLS: Final = (ListingCall("getUserRights", _listing, _records, of_session=True),)

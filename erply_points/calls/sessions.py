@@ -153,8 +153,16 @@ def _key_info(context: Context, _: Params) -> list[Record]:
 
 
 CALLS: Final = (
-    Call("verifyUser", _verify, writes=True, public=True, logs_in=True, prepare=_check_password),
-    Call("switchUser", _switch, writes=True, logs_in=True, prepare=_check_pin, expired_session_seconds=SWITCH_SECONDS),
-    Call("getSessionKeyInfo", _key_info),
-    Call("getSessionKeyUser", _key_user),
+    Call("verifyUser", _verify, writes=True, public=True, logs_in=True, of_session=True, prepare=_check_password),
+    Call(
+        "switchUser",
+        _switch,
+        writes=True,
+        logs_in=True,
+        of_session=True,
+        prepare=_check_pin,
+        expired_session_seconds=SWITCH_SECONDS,
+    ),
+    Call("getSessionKeyInfo", _key_info, of_session=True),
+    Call("getSessionKeyUser", _key_user, of_session=True),
 )

@@ -61,7 +61,8 @@ def change_times(
 ) -> Posting:
     """Let a lot begin or expire at another moment.
 
-    What it lost to its old expiry is there again if the new one is still to come. Raises BalanceTooLarge.
+    What it lost to its old expiry is there again if the new one is still to come; what a new one in the past takes
+    is lost now, for the balance of the past was what it was. Raises BalanceTooLarge.
     """
     draft = Draft(wallet, at)
     lot = draft.current(lot)
@@ -79,6 +80,7 @@ def change_times(
             expired=lot.expired - revived,
         )
     )
+    draft.leave_the_past()
     draft.settle()
     return draft.posting()
 

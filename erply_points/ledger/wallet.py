@@ -243,6 +243,10 @@ class Draft:
             )
         )
 
+    def leave_the_past(self) -> None:
+        """Date what is recorded from here on now, at the earliest."""
+        self._last_at = max(self._last_at, self.at)
+
     def spendable(self) -> Millipoints:
         """What the lots that were read could pay now. Raises LotsNotLoaded."""
         if not self._complete:

@@ -261,6 +261,11 @@ class UnitOfWork:
         """Whether anything of them has been read at all, which is rare."""
         self._belongings = [self.tables[name] for name in BELONGINGS]
 
+    @property
+    def foreseen(self) -> range:
+        """The IDs that were given since `foresee`."""
+        return range(FORESEEN_IDS.start + 1, self._foreseen + 1)
+
     def foresee(self) -> None:
         """From now on give IDs that no record will have: what is done is not to be kept."""
         self._foreseen = FORESEEN_IDS.start
@@ -302,7 +307,6 @@ class UnitOfWork:
 
     def _update_belongings(self, posting: Posting) -> None:
         """Read again, when next asked for, to what new lots, redemptions and reversals belong; add what is paid."""
-        self.balances.rows.clear()
         for lot in posting.lots.values():
             if self.lots.rows.get(lot.id) is None:
                 self.lots_of.rows.pop(lot.document_id, None)
