@@ -136,7 +136,7 @@ async def test_parallel_receipts_get_ids_of_their_own_and_numbers_without_a_gap(
 
 
 async def test_a_receipt_sent_many_times_at_once_is_saved_and_paid_once(till: Erply) -> None:
-    """Of twenty parallel copies of one receipt with a redemption on it one is carried out, whole; all get its answer."""
+    """Of twenty parallel copies of one receipt with a redemption one is carried out, whole; all get its answer."""
     customer = await till.customer(points=100)
     bulk = [
         {**RECEIPT, "customerID": customer, "temporaryUUID": "twenty-at-once"},

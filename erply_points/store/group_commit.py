@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from erply_points.store.protocol import Store, Transaction
+from erply_points.store.protocol import Store, StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import Needs
 
 GROUP_SIZE_MAX: Final = 64
@@ -84,12 +84,12 @@ class GroupCommit:
             for job in jobs:
                 await job.run(transaction)
 
-        needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
         try:
+            needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
             await self._store.transact(needs, run_all, write=self._write, keep=jobs[0].keeps)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the jobs' callers
-            # Where nothing has begun no job is at fault: the next would wait as long for the same answer.
-            if begun and len(group) > 1:
+            # Where the store could not begin no job is at fault: the next would wait as long for the same answer.
+            if len(group) > 1 and (begun or not isinstance(error, StoreUnavailable)):
                 _log.warning("a group of %d failed with %s; running them one by one", len(group), type(error).__name__)
                 for member in group:
                     await self._run_group([member])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -299,6 +299,33 @@ async def test_reading_jobs_begin_a_reading_transaction(fake: FakeStore) -> None
     assert fake.events[:2] == ["begin reading", "a"]
 
 
+async def test_a_job_that_cannot_say_what_it_needs_harms_no_other(
+    fake: FakeStore, queue: GroupCommit, run: Run
+) -> None:
+    """A mistake in one job's plan is that job's failure; those that waited with it are carried out."""
+
+    class Confused(NamedJob):
+        @property
+        def needs(self) -> Needs:
+            raise Broken
+
+        @needs.setter
+        def needs(self, _: Needs) -> None:
+            pass
+
+    fake.hold()
+    first = run("a")
+    await _let_run()
+    confused = asyncio.create_task(queue.run(Confused("confused", fake.events)))
+    other = run("b")
+    await _let_run()
+    fake.let_all()
+    with pytest.raises(Broken):
+        await confused
+    await asyncio.gather(first, other)
+    assert fake.events == ["begin", "a", "commit", "begin", "b", "commit"]
+
+
 async def test_jobs_that_keep_nothing_have_groups_of_their_own(fake: FakeStore, run: Run) -> None:
     """What is only tried out shares no transaction with what is kept, and its own is rolled back; the order stays."""
     fake.hold()
@@ -347,19 +374,18 @@ async def test_readers_do_not_wait_for_writers(store: Store) -> None:
     class Look:
         keeps = True
         needs: Needs = MappingProxyType({})
-        found: tuple[int, ...] = (0,)
+        found: ClassVar[list[list[int]]] = []
 
         async def run(self, transaction: Transaction) -> None:
-            self.found = tuple(await ids(transaction, ALL_CUSTOMERS))
+            self.found.append(await ids(transaction, ALL_CUSTOMERS))
 
     look = Look()
     writing = await store.begin({}, write=True)
     await Save(1).run(writing)
     await reads.run(look)
-    assert look.found == ()
     await writing.commit()
     await reads.run(look)
-    assert look.found == (1,)
+    assert look.found == [[], [1]]
     await reads.close()
 
 

@@ -649,9 +649,8 @@ async def test_what_has_ended_is_forgotten(store: Store) -> None:
             work.login_failures.put(name, LoginFailures(name, 5, blocked_until, blocked_until))
         for uuid, seen_at in (("old", 999_999 - day), ("young", 1_000_000 - day)):
             work.document_uuids.put(uuid, DocumentUUID(uuid, 1, seen_at))
-
-        for key, answered_at in (("key:old", 899_999), ("key:young", 900_000)):
-            work.kept_answers.put(key, KeptAnswer(key, b"", answered_at, "", "[]"))
+        for name, answered_at in (("key:old", 899_999), ("key:young", 900_000)):
+            work.kept_answers.put(name, KeptAnswer(name, b"", answered_at, "", "[]"))
 
     await change(store, make)
     transaction = await store.begin({}, write=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from erply_points.store.protocol import Stores, Transaction
 from erply_points.store.rows import Customer
-from erply_points.store.unit_of_work import NotLoaded
+from erply_points.store.unit_of_work import Mark, NotLoaded
 from store.samples import ALL_CUSTOMERS, CODE, OpenStores, change, customer, listed, look
 
 KEYS = (1, 2, 3)
@@ -42,7 +42,7 @@ class Oracle:
     def __init__(self) -> None:
         self.rows: dict[int, Customer] = {}
         self.number = FIRST - 1
-        self.marks: list[tuple[int, dict[int, Customer], int]] = []
+        self.marks: list[tuple[Mark, dict[int, Customer], int]] = []
         self.committed: tuple[dict[int, Customer], int] = ({}, FIRST - 1)
 
 
