@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from erply_points.accounts.account import Account, OpenSession
@@ -109,6 +110,7 @@ class BulkJob:
         for task, outcome in zip(self._tasks, self.outcomes, strict=True):
             if foreseen:
                 outcome.records = _without(foreseen, outcome.records)
+                outcome.error = outcome.error and _told_without(foreseen, outcome.error)
             if asked := task.sub_request.params.get("getFields"):
                 outcome.records = _trimmed(outcome.records, asked)
 
@@ -181,6 +183,7 @@ async def _run_call(call: Call | ListingCall, params: Params, context: Context, 
                 return Outcome(records, len(records))
             page = await transaction.list(call.listing(context, params))
             await transaction.load(call.refers_to(page))
+            await transaction.load(call.refers_further(context, page))
             return Outcome(call.records(context, params, page), page.total)
         except NotLoaded as missing:
             context.work.undo(mark)
@@ -207,6 +210,13 @@ def _trimmed(records: Sequence[Record], asked: Any) -> list[Record]:
         return list(records)
     names = {name.strip() for name in asked.split(",")}
     return [{name: value for name, value in record.items() if name in names} for record in records]
+
+
+def _told_without(ids: range, error: WireError) -> WireError:
+    def shown(match: re.Match[str]) -> str:
+        return "0" if int(match[0]) in ids else match[0]
+
+    return replace(error, message=re.sub(rf"\b[0-9]{{{_ID_DIGITS}}}\b", shown, error.message))
 
 
 _ID_DIGITS: Final = len(str(FORESEEN_IDS.start))

@@ -78,6 +78,8 @@ class ListingCall:
     listing: Callable[[Context, Params], Listing]
     records: Callable[[Context, Params, Page], list[Record]]
     refers_to: Callable[[Page], Needs] = lambda _page: {}
+    refers_further: Callable[[Context, Page], Needs] = lambda _context, _page: {}
+    """What the rows refer to that `refers_to` has read."""
     check: Callable[[Params], Iterable[Refusal]] = lambda _params: ()
     writes: bool = False
     public: bool = False

@@ -72,6 +72,12 @@ class MasterTable:
         return [{self.id_name: saved.id}]
 
 
+def shown_name(context: Context, table: TableName, number: int) -> str:
+    """What a record is called; "" for none, and for one that only the caller knows."""
+    found: Master | None = context.work.tables[table].get(number) if number else None
+    return found.name if found else ""
+
+
 def unknown(table: TableName, number: int, field: str) -> UnknownID:
     return UnknownID(field, f"There is no {_NOUNS[table]} {number}.")
 

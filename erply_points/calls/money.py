@@ -6,7 +6,7 @@ Source: `protocol/erply-calls.md`, "Totals". Every step rounds half away from ze
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from erply_points.ledger.amounts import Cents
 
@@ -89,10 +89,14 @@ def rounding_of(total: Cents, invoice_rounding: int) -> Cents:
     return _rounded(_EXACT.divide(Decimal(total), Decimal(step))) * step - total
 
 
-def by_rate(lines: Iterable[tuple[int, LineTotal]]) -> dict[int, LineTotal]:
+Rate = TypeVar("Rate", int, str)
+"""A VAT rate by its ID, or in percent."""
+
+
+def by_rate(lines: Iterable[tuple[Rate, LineTotal]]) -> dict[Rate, LineTotal]:
     """Net and tax for each VAT rate, in the order of first use."""
-    sums: dict[int, LineTotal] = {}
-    for vat_rate_id, line in lines:
-        so_far = sums.get(vat_rate_id, LineTotal(0, 0))
-        sums[vat_rate_id] = LineTotal(so_far.net + line.net, so_far.vat + line.vat)
+    sums: dict[Rate, LineTotal] = {}
+    for rate, line in lines:
+        so_far = sums.get(rate, LineTotal(0, 0))
+        sums[rate] = LineTotal(so_far.net + line.net, so_far.vat + line.vat)
     return sums

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.fields import id_list
-from erply_points.calls.master import TableName, check_known
+from erply_points.calls.master import TableName, check_known, shown_name
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import EarnsNoPoints, Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
@@ -268,7 +268,16 @@ def _used_listing(_: Context, params: Params) -> Listing:
     return _history("redemptions", params)
 
 
-def _common(movement: Movement) -> Record:
+def _places(page: Page) -> Needs:
+    """The tills and employees of the transactions on a page."""
+    records = [movement.record for movement in page.rows]
+    return {
+        "points_of_sale": {record.point_of_sale_id for record in records if record.point_of_sale_id},
+        "employees": {record.employee_id for record in records if record.employee_id},
+    }
+
+
+def _common(context: Context, movement: Movement) -> Record:
     record = movement.record
     number = movement.document_custom_number or movement.document_number or ""
     return {
@@ -279,7 +288,9 @@ def _common(movement: Movement) -> Record:
         "invoiceNo": number,
         "createdUnixTime": record.created_at,
         "pointOfSaleID": record.point_of_sale_id,
+        "pointOfSaleName": shown_name(context, "points_of_sale", record.point_of_sale_id),
         "employeeID": record.employee_id,
+        "employeeName": shown_name(context, "employees", record.employee_id),
         "description": record.description,
     }
 
@@ -291,7 +302,7 @@ def _earned_records(context: Context, _: Params, page: Page) -> list[Record]:
         # A lot past its expiry is empty, whether or not the ledger has had occasion to write that down.
         remaining = lot.remaining if lot.expires_at > context.now else 0
         return shape("getEarnedRewardPointRecords").record(
-            _common(movement),
+            _common(context, movement),
             {
                 "earnedPoints": to_points(lot.earned),
                 "remainingPoints": to_points(remaining),
@@ -302,12 +313,12 @@ def _earned_records(context: Context, _: Params, page: Page) -> list[Record]:
     return list(map(record, page.rows))
 
 
-def _used_records(_: Context, __: Params, page: Page) -> list[Record]:
+def _used_records(context: Context, _: Params, page: Page) -> list[Record]:
     def record(movement: Movement) -> Record:
         redemption = movement.record
         assert isinstance(redemption, Redemption)
         return shape("getUsedRewardPointRecords").record(
-            _common(movement),
+            _common(context, movement),
             {
                 "usedPoints": to_points(redemption.points),
                 "campaignID": redemption.campaign_id,
@@ -323,6 +334,6 @@ CALLS: Final = (
     Call("subtractCustomerRewardPoints", subtract, needs=_needs, writes=True),
     Call("addCustomerRewardPoints", add, needs=_add_needs, check=_check_add, writes=True),
     Call("getCustomerRewardPoints", balance, needs=_balance_needs, check=_check_balance),
-    ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records),
-    ListingCall("getUsedRewardPointRecords", _used_listing, _used_records),
+    ListingCall("getEarnedRewardPointRecords", _earned_listing, _earned_records, refers_to=_places),
+    ListingCall("getUsedRewardPointRecords", _used_listing, _used_records, refers_to=_places),
 )

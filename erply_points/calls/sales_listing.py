@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from erply_points.calls import credited, fields, money
 from erply_points.calls.call import Context, ListingCall, Params, Record
+from erply_points.calls.master import TableName, shown_name
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
 from erply_points.calls.returns import credited_before
@@ -91,6 +92,18 @@ def _state_conditions(params: Params) -> list[Condition]:
     return asked
 
 
+PLACES: Final[tuple[TableName, ...]] = ("warehouses", "points_of_sale", "employees")
+
+
+def _place_ids(document: Document) -> tuple[int, int, int]:
+    return document.warehouse_id, document.point_of_sale_id, document.employee_id
+
+
+def _sold_products(context: Context, page: Page) -> Needs:
+    rows = (row for document in page.rows for row in context.work.document_rows.get(document.id) or ())
+    return {"products": {row.product_id for row in rows if row.product_id}}
+
+
 def _with_rows(params: Params, page: Page) -> bool:
     """Rows come if the caller named the document, asked for all rows, or exactly one document matched."""
     return bool(params.get("id") or params.get("number") or params.get("getRowsForAllInvoices") or page.total == 1)
@@ -98,7 +111,9 @@ def _with_rows(params: Params, page: Page) -> bool:
 
 def _refers_to(page: Page) -> Needs:
     documents: Iterable[Document] = page.rows
-    needs: dict[str, set[Any]] = {name: set() for name in ("customers", "document_rows", "documents", "returns_of")}
+    needs: dict[str, set[Any]] = {
+        name: set() for name in ("customers", "document_rows", "documents", "returns_of", *PLACES)
+    }
     for document in documents:
         stored = fields.load(document.fields)
         named = {document.customer_id, stored.get("payerID"), stored.get("shipToID")}
@@ -106,6 +121,8 @@ def _refers_to(page: Page) -> Needs:
         follow_ups = linked(document, "documents")
         needs["documents"] |= {*base_ids(document), *follow_ups}
         needs["document_rows"].add(document.id)
+        for table, place_id in zip(PLACES, _place_ids(document), strict=True):
+            needs[table] |= {place_id} if place_id else set()
         if follow_ups:
             needs["returns_of"].add(document.id)
     return needs
@@ -125,9 +142,9 @@ def _rows(context: Context, document: Document, *, rest: bool) -> list[Record]:
     """The rows of a document; of their quantities and amounts only the `rest` that has not been credited."""
     rows = context.work.document_rows.get(document.id) or ()
     if not rest or not linked(document, "documents"):
-        return [_row_record(row, row) for row in rows]
+        return [_row_record(context, row, row) for row in rows]
     before, _ = credited_before(context, document.id, rows)
-    return [_row_record(row, left) for row in rows if (left := credited.rest(row, before)) is not None]
+    return [_row_record(context, row, left) for row in rows if (left := credited.rest(row, before)) is not None]
 
 
 def _record(context: Context, document: Document) -> Record:
@@ -136,6 +153,10 @@ def _record(context: Context, document: Document) -> Record:
     follow_ups = linked(document, "documents")
     rows = context.work.document_rows.get(document.id) or ()
     by_rate = money.by_rate((row.vat_rate_id, money.LineTotal(row.net, row.vat)) for row in rows)
+    by_percent = money.by_rate((money.decimal_text(row.vat_rate), money.LineTotal(row.net, row.vat)) for row in rows)
+    store, till, employee = (
+        shown_name(context, table, place_id) for table, place_id in zip(PLACES, _place_ids(document), strict=True)
+    )
     return shape(CALL).record(
         {
             "id": document.id,
@@ -146,8 +167,11 @@ def _record(context: Context, document: Document) -> Record:
             "inventoryTransactionDate": document.date,
             "currencyCode": document.currency_code,
             "warehouseID": document.warehouse_id,
+            "warehouseName": store,
             "pointOfSaleID": document.point_of_sale_id,
+            "pointOfSaleName": till,
             "employeeID": document.employee_id,
+            "employeeName": employee,
             "confirmed": document.confirmed,
             "invoiceState": "READY" if document.confirmed else "PENDING",
             "paymentStatus": "PAID" if document.paid >= document.total else "UNPAID",
@@ -162,6 +186,8 @@ def _record(context: Context, document: Document) -> Record:
             "vatTotalsByTaxRate": [
                 {"vatrateID": rate, "total": money.from_cents(sums.vat)} for rate, sums in by_rate.items()
             ],
+            "netTotalsByRate": {rate: money.from_cents(sums.net) for rate, sums in by_percent.items()},
+            "vatTotalsByRate": {rate: money.from_cents(sums.vat) for rate, sums in by_percent.items()},
             "baseDocuments": _links(context, base_ids(document)),
             "followUpDocuments": _links(context, follow_ups),
             "previousReturnsExist": int(bool(follow_ups and context.work.returns_of.get(document.id))),
@@ -202,8 +228,9 @@ def _parties(context: Context, document: Document, stored: dict[str, Any]) -> Re
     }
 
 
-def _row_record(row: DocumentRow, left: DocumentRow) -> Record:
+def _row_record(context: Context, row: DocumentRow, left: DocumentRow) -> Record:
     """A row with the quantity and the amounts that are `left` of it."""
+    product = context.work.products.get(row.product_id) if row.product_id else None
     stored = fields.load(row.fields)
     if "rowJDoc" in stored:
         stored["jdoc"] = stored.pop("rowJDoc")
@@ -220,6 +247,9 @@ def _row_record(row: DocumentRow, left: DocumentRow) -> Record:
             "stableRowID": row.stable_id,
             "productID": row.product_id,
             "serviceID": row.service_id,
+            "code": product.code if product else "",
+            "code2": product.code2 if product else "",
+            "barcode": product.code2 if product else "",
             "vatrateID": row.vat_rate_id,
             "amount": left.amount,
             "price": row.price,
@@ -234,4 +264,4 @@ def _row_record(row: DocumentRow, left: DocumentRow) -> Record:
     )
 
 
-CALLS: Final = (ListingCall(CALL, _listing, _records, refers_to=_refers_to),)
+CALLS: Final = (ListingCall(CALL, _listing, _records, refers_to=_refers_to, refers_further=_sold_products),)

@@ -142,6 +142,8 @@ class Table(Generic[K, R]):
 
     def restore(self, key: K, before: Any, change: Change | None, *, flushed: bool) -> None:
         """Undo one change; if it was `flushed`, the next flush writes the row before back."""
+        if key not in self.rows:
+            return  # A look-up that was forgotten since: it is read again when next asked for.
         pending = self.changes.get(key)
         stands = self.rows[key] is not None if pending is None else pending is not Change.CREATED
         absent = before is None or before is _UNREAD

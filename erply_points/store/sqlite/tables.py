@@ -130,9 +130,10 @@ def write(database: sqlite3.Connection, work: UnitOfWork) -> None:
     if work.document_rows.changes:
         _write_document_rows(database, work)
     if work.sequences.changes:
-        database.executemany(
-            _SET_SEQUENCE, [(name, work.sequences.rows.get(name) or 0) for name in work.sequences.changes]
-        )
+        lasts = [(name, work.sequences.rows.get(name)) for name in work.sequences.changes]
+        database.executemany(_SET_SEQUENCE, [(name, last) for name, last in lasts if last is not None])
+        # One that was begun, written and undone.
+        database.executemany("DELETE FROM sequences WHERE name = ?", [(name,) for name, last in lasts if last is None])
 
 
 def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, Any], changes: dict[Any, Change]) -> None:
