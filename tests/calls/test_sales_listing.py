@@ -180,3 +180,29 @@ async def test_types_of_the_record(shop: Shop) -> None:
         assert None not in record.values()
         (total,) = record["netTotalsByTaxRate"]
         assert (type(total["vatrateID"]), total["vatrateID"]) == (int, 1)
+
+
+async def test_names_of_places_and_products(shop: Shop) -> None:
+    """Store, till, employee and articles come with names and codes; those that only the POS knows stay nameless."""
+    store = await shop.record("saveWarehouse", name="Main store")
+    till = await shop.record("savePointOfSale", name="Till 2", warehouseID=store["warehouseID"])
+    employee = await shop.record("saveEmployee", firstName="Mari", lastName="Maasikas")
+    product = await shop.record("saveProduct", name="Tea", code="TEA-1", code2="4740000000017")
+    at = {"pointOfSaleID": till["pointOfSaleID"], "employeeID": employee["employeeID"]}
+    customer = await shop.customer()
+    known = {**at, "warehouseID": store["warehouseID"], "productID1": product["productID"], "productID2": 99}
+    await shop.record("saveSalesDocument", customerID=customer, **known, amount1=1, price1=10, amount2=1, price2=5)
+    document = await shop.record("getSalesDocuments", id=1)
+    assert (document["warehouseName"], document["pointOfSaleName"]) == ("Main store", "Till 2")
+    assert "Maasikas" in document["employeeName"]
+    assert [(row["code"], row["code2"], row["barcode"]) for row in document["rows"]] == [
+        ("TEA-1", "4740000000017", "4740000000017"),
+        ("", "", ""),
+    ]
+    assert document["netTotalsByRate"] == {"20": 15.0}
+    assert document["vatTotalsByRate"] == {"20": 3.0}
+    earned = await shop.record("getEarnedRewardPointRecords")
+    assert (earned["pointOfSaleName"], earned["employeeName"]) == ("Till 2", document["employeeName"])
+    await shop.record("saveSalesDocument", pointOfSaleID=77, warehouseID=88, employeeID=66, amount1=1, price1=1)
+    unknown = await shop.record("getSalesDocuments", id=2)
+    assert (unknown["warehouseName"], unknown["pointOfSaleName"], unknown["employeeName"]) == ("", "", "")
