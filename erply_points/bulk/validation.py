@@ -184,15 +184,22 @@ class CallValidator:
             if not refusals:
                 return params
         else:
-            violations = [
-                Violation(_field_of(error.instance_path, error.message), str(error.schema_path[-1]))
-                for error in self._compiled.iter_errors(params)
-            ]
+            violations = [self._violation(error) for error in self._compiled.iter_errors(params)]
             refusals = [self.refusal(params, violations)]
             doubted = {violation.field for violation in violations}
             sound = {name: value for name, value in params.items() if name not in doubted}
             refusals += [refusal for refusal in self._check(sound) if refusal.field not in doubted]
         raise min(refusals, key=self._rank)
+
+    def _violation(self, error: jsonschema_rs.ValidationError) -> Violation:
+        keyword = str(error.schema_path[-1])
+        if error.instance_path:
+            return Violation(str(error.instance_path[0]), keyword)
+        if keyword == "anyOf":  # One of several must be there, and none is: the first stands for them.
+            return Violation(self.schema["anyOf"][0]["required"][0], "required")
+        match = _REQUIRED_NAME.match(error.message)
+        assert match, error.message
+        return Violation(match[1], keyword)
 
     def refusal(self, params: Mapping[str, Any], violations: Iterable[Violation]) -> Refusal:
         """Required comes before format, format before value; among equals the schema's order decides."""
@@ -223,14 +230,6 @@ class CallValidator:
 _STAGES: Final = {RequiredMissing: 0, InvalidFormat: 1, ArrayGiven: 1, InvalidValue: 2}
 """The documented order: required, then format, then value."""
 _REQUIRED_NAME: Final = re.compile(r"[\"'](\w+)[\"'] is a required property")
-
-
-def _field_of(path: list[str | int], message: str) -> str:
-    if path:
-        return str(path[0])
-    match = _REQUIRED_NAME.match(message)
-    assert match, message
-    return match[1]
 
 
 @cache

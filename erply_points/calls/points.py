@@ -233,9 +233,9 @@ def _balances(context: Context, params: Params) -> list[Record]:
 
 def _check_balance(params: Params) -> Iterator[Refusal]:
     listed = params.get("customerIDs", "")
-    if not listed and "customerID" not in params:
+    if not listed and "customerIDs" in params and "customerID" not in params:
         yield RequiredMissing("customerID", "customerID is required.")
-    if listed and len(id_list(listed)) > CUSTOMERS_MAX:
+    if len(id_list(listed)) > CUSTOMERS_MAX:
         yield InvalidValue("customerIDs", f"customerIDs takes at most {CUSTOMERS_MAX} customers.")
 
 

@@ -146,6 +146,7 @@ class Draft:
         "_currency_id",
         "_customer_id",
         "_debts",
+        "_earliest",
         "_entries",
         "_last_at",
         "_lots",
@@ -178,6 +179,7 @@ class Draft:
         self._lots = list(wallet.lots)
         self._debts = list(wallet.debts)
         self._complete = wallet.complete
+        self._earliest = 0
         self._changed: dict[int, Lot] = {}
         self._redemptions: dict[int, Redemption] = {}
         self._reversals: dict[int, Reversal] = {}
@@ -227,7 +229,7 @@ class Draft:
 
     def record(self, kind: EntryKind, points: Millipoints, source_id: int, *, at: UnixSeconds = NEVER) -> None:
         """Add an entry and move the balance by `points`. A clock that steps back does not reorder the history."""
-        self._last_at = max(self._last_at, min(at, self.at))
+        self._last_at = max(self._last_at, self._earliest, min(at, self.at))
         self.balance += points
         self._entries += 1
         self._new_entries.append(
@@ -245,7 +247,7 @@ class Draft:
 
     def leave_the_past(self) -> None:
         """Date what is recorded from here on now, at the earliest."""
-        self._last_at = max(self._last_at, self.at)
+        self._earliest = self.at
 
     def spendable(self) -> Millipoints:
         """What the lots that were read could pay now. Raises LotsNotLoaded."""

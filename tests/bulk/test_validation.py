@@ -51,7 +51,7 @@ def nearly_right(call: str) -> st.SearchStrategy[dict[str, Any]]:
     """A few parameters of a call: good ones by their examples, and some that are wrong."""
     known = described(call)
     examples = [(name, example) for name, schema in known.items() for example in schema["examples"]]
-    required = {name: known[name]["examples"][0] for name in schemas.call_request(call).get("required", [])}
+    required = {name: known[name]["examples"][0] for name in required_by(call)}
     names = [*known, *(f"{name[:-1]}{number}" for name in known for number in (0, 12, 1_000_000) if name.endswith("1"))]
     items = [st.tuples(text, values)]
     if known:
@@ -64,6 +64,13 @@ def nearly_right(call: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.tuples(bases, st.lists(st.one_of(items), max_size=6)).map(lambda pair: {**pair[0], **dict(pair[1])})
 
 
+def required_by(call: str) -> list[str]:
+    """The parameters without which a call is nothing; of several that would each do, the first."""
+    schema = schemas.call_request(call)
+    names: list[str] = schema.get("required", []) or schema.get("anyOf", [{"required": []}])[0]["required"]
+    return names
+
+
 def violations(call: str, params: dict[str, Any]) -> list[Violation]:
     """What the reference validator objects to."""
     found = []
@@ -71,6 +78,8 @@ def violations(call: str, params: dict[str, Any]) -> list[Violation]:
         if error.validator == "required":
             missing = [name for name in error.validator_value if name not in error.instance]
             found += [Violation(name, "required") for name in missing]
+        elif error.validator == "anyOf" and not error.absolute_path:
+            found.append(Violation(error.validator_value[0]["required"][0], "required"))
         else:
             found.append(Violation(str(error.absolute_path[0]), error.validator))
     return found
@@ -139,7 +148,7 @@ def test_examples_are_taken(call: str) -> None:
     """Every example of a parameter is taken, as it stands and as form text."""
     checked = CallValidator(call)
     known = described(call)
-    required = {name: known[name]["examples"][0] for name in schemas.call_request(call).get("required", [])}
+    required = {name: known[name]["examples"][0] for name in required_by(call)}
     for name, schema in known.items():
         for example in schema["examples"]:
             for value in (example, str(example)):
