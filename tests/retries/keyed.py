@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import re
 import sqlite3
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from support.client import Erply, Record
 from support.contract import check_answer
@@ -225,3 +227,16 @@ def in_a_shop(story: Callable[[Shop], Coroutine[Any, Any, None]], **account_sett
                 await story(shop)
 
     asyncio.run(happen())
+
+
+def examples(count: int) -> settings:
+    """How many stories a property is tried on; ERPLY_POINTS_EXAMPLES asks for another number.
+
+    A story of a whole server takes too long for a thousand smaller ones to be tried.
+    """
+    return settings(
+        max_examples=int(os.environ.get("ERPLY_POINTS_EXAMPLES", count)),
+        phases=[Phase.explicit, Phase.generate],
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )

@@ -311,7 +311,7 @@ async def test_a_uuid_of_the_wrong_form_harms_nothing(shop: Shop, keyed: Keyed, 
 
 
 async def test_erplys_ways(shop: Shop) -> None:
-    """With `retry=erply` a UUID sent again is 1206, what depends on it 1158, the rest is run; a header still replays."""
+    """With `retry=erply` a UUID sent again is 1206, what depends on it 1158, the rest is run; headers still replay."""
     await shop.set(retry="erply")
     customer = await shop.customer(points=1_000)
     request = by_uuid("u", sale(customer))
