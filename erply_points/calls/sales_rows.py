@@ -10,7 +10,7 @@ from erply_points.calls.call import Context, Params
 from erply_points.calls.crediting import Wanted, assign
 from erply_points.calls.refusals import Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
 from erply_points.calls.returns import credited_before
-from erply_points.store.rows import Document, DocumentRow, VatRate
+from erply_points.store.rows import Document, DocumentRow, Product, VatRate
 
 ROWS_MAX: Final = 1_000
 _RECEIPT_TYPES: Final = frozenset({"CASHINVOICE"})
@@ -90,8 +90,18 @@ def check_rows(params: Params) -> Iterator[Refusal]:
             yield InvalidValue(f"amount{number}", f"amount{number} must not be zero.")
 
 
+def _product(context: Context, product_id: int) -> Product | None:
+    """The product, if the account knows any and this one: a POS may keep its own."""
+    if not product_id or not context.work.sequences.rows.get("products"):
+        return None
+    return context.work.products.get(product_id)
+
+
 def _vat_rate(context: Context, number: int, values: dict[str, Any]) -> VatRate | None:
-    vat_rate_id = values.get("vatrateID") or context.settings.default_vat_rate
+    product = _product(context, values.get("productID", 0))
+    vat_rate_id = (
+        values.get("vatrateID") or (product.vat_rate_id if product else 0) or context.settings.default_vat_rate
+    )
     found = context.work.vat_rates.get(vat_rate_id) if vat_rate_id else None
     if vat_rate_id and found is None:
         raise UnknownID(f"vatrateID{number}", f"There is no VAT rate {vat_rate_id}.")
@@ -113,9 +123,9 @@ def _row(
         raise Inconsistent(f"sourceWaybillID{number}", "Only invoices and credit invoices have source waybills.")
     amount = money.decimal(values.get("amount", values.get("amountOfPackages")))
     vat_rate = Decimal(rate.rate) if rate else Decimal(0)
-    line = money.LinePrice(
-        amount, money.decimal(values.get("price", 0)), money.decimal(values.get("discount", 0)), vat_rate
-    )
+    product = _product(context, values.get("productID", 0))
+    price = values.get("price", product.price if product else 0)
+    line = money.LinePrice(amount, money.decimal(price), money.decimal(values.get("discount", 0)), vat_rate)
     total = money.line_total(line, context.settings.price_decimals, from_gross=_from_gross(context, document))
     if abs(total.net) + abs(total.vat) > money.AMOUNT_MAX:
         raise InvalidValue(f"price{number}", f"Row {number} comes to more than the server can hold.")
@@ -131,21 +141,13 @@ def _row(
         vat_rate_id=rate.id if rate else 0,
         vat_rate=str(vat_rate),
         amount=money.decimal_text(str(amount)),
-        price=money.decimal_text(values.get("price", 0)),
+        price=money.decimal_text(price),
         discount=money.decimal_text(values.get("discount", 0)),
         net=total.net,
         vat=total.vat,
         fields=fields.dump(stored),
-        earns=int(not _earns_nothing(context, values.get("productID", 0))),
+        earns=int(product is None or not product.reward_points_not_allowed),
     )
-
-
-def _earns_nothing(context: Context, product_id: int) -> bool:
-    """Whether the product is known and must not earn points."""
-    if not product_id or not context.work.sequences.rows.get("products"):
-        return False
-    product = context.work.products.get(product_id)
-    return product is not None and bool(product.reward_points_not_allowed)
 
 
 def _from_gross(context: Context, document: Document) -> bool:

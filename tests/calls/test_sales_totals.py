@@ -233,3 +233,16 @@ async def test_the_largest_document(tmp_path_factory: pytest.TempPathFactory) ->
         many = {f"amount{n}": 10_000 for n in range(1, 12)} | {f"price{n}": "99999999.99" for n in range(1, 12)}
         assert (await shop.call("saveSalesDocument", **many))["status"]["errorCode"] in {0, 1016}
         assert await shop.check() == []
+
+
+async def test_what_the_product_says(shop: Shop) -> None:
+    """A row without price or tax rate takes its product's; what is sent wins, and an unknown product costs nothing."""
+    rate = await shop.record("saveVatRate", name="9%", rate=9)
+    product = await shop.record("saveProduct", name="Tea", netPrice="10.00", vatrateID=rate["vatRateID"])
+    rows = {f"productID{row}": product["productID"] for row in (1, 2, 3)} | {"productID4": 99}
+    sent = {"price2": "8.00", "vatrateID3": 1, **{f"amount{row}": 2 for row in (1, 2, 3, 4)}}
+    await shop.record("saveSalesDocument", type="INVWAYBILL", **rows, **sent)
+    document = await shop.record("getSalesDocuments", id=1)
+    shown = [(row["price"], row["vatrateID"], row["rowNetTotal"], row["rowVAT"]) for row in document["rows"]]
+    taxed = str(rate["vatRateID"])
+    assert shown == [("10", taxed, 20.0, 1.8), ("8", taxed, 16.0, 1.44), ("10", "1", 20.0, 4.0), ("0", "1", 0.0, 0.0)]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from calls.every_call import CASES, some_of_everything
 from erply_points.calls.registry import CALLS
 from erply_points.store.sqlite.store import SQLiteTransaction
+from erply_points.store.unit_of_work import UnitOfWork
 from retries.bulks import BULKS
 from retries.keyed import (
     SALE_CHANGES,
@@ -345,3 +346,16 @@ def test_dry_runs_foretell_and_change_nothing(bulks: list[list[Record]], atomic:
         assert await shop.check() == []
 
     in_a_shop(story, retry="erply")
+
+
+def test_the_property_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test of the test: a dry run that uses up a number is caught."""
+
+    def greedy(work: UnitOfWork, sequence: str, first: int = 1) -> int:
+        number = next_number(work, sequence, first)
+        return next_number(work, sequence, first) if work.foreseen and number % 5 == 0 else number
+
+    next_number = UnitOfWork.next_number
+    monkeypatch.setattr(UnitOfWork, "next_number", greedy)
+    with pytest.raises(AssertionError):
+        test_dry_runs_foretell_and_change_nothing()

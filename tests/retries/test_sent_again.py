@@ -3,10 +3,12 @@
 import asyncio
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.every_call import some_of_everything
+from erply_points.bulk import retries as of_bulks
 from retries.bulks import BULKS
 from retries.keyed import KEYS, Keyed, Request, contents, copy, examples, file_of, in_a_shop, plain, redemption, send
 from support.client import Record
@@ -69,6 +71,14 @@ def test_sent_one_to_three_times(sends: list[tuple[list[Record], int, list[int],
         assert await shop.check() == []
 
     in_a_shop(story)
+
+
+def test_the_property_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test of the test: first answers that forget how many records there were are caught."""
+    dump = of_bulks._dump
+    monkeypatch.setattr(of_bulks, "_dump", lambda outcome: [*dump(outcome)[:1], 0, *dump(outcome)[2:]])
+    with pytest.raises(AssertionError):
+        test_sent_one_to_three_times()
 
 
 @given(
