@@ -271,6 +271,23 @@ async def test_what_was_lost_before_the_return_stays_lost(shop: Shop) -> None:
     assert await proved(shop, mari) == 400
 
 
+async def test_a_return_is_undone_after_a_new_expiry(shop: Shop) -> None:
+    """Points given back to an earning that had expired, and revived with it since, are spent from it again."""
+    await shop.set(return_redeemed_points="1")
+    mari = await shop.customer(100)
+    lot = await add(shop, mari, 20, days=10)
+    sale = await sell(shop, mari, doNotAddRewardPoints=1)
+    await spend(shop, mari, 20, invoiceID=sale)
+    await later(shop, 15)
+    back = await credit(shop, sale, productID1=1, amount1=-3)
+    assert await proved(shop, mari) == 100
+    expiry = int(shop.clock()) + 50 * DAY
+    await shop.record("editEarnedRewardPointRecord", transactionID=lot, expiryUnixTime=expiry)
+    assert await proved(shop, mari) == 120
+    await delete(shop, back)
+    assert await proved(shop, mari) == 100
+
+
 @pytest.mark.parametrize("moved", ["redemption", "earning"])
 async def test_a_return_is_undone_after_a_correction(shop: Shop, moved: str) -> None:
     """What a return gave back is spent again by whoever has the redemption now, from that customer's own points."""
