@@ -56,6 +56,7 @@ CODES: Final[Mapping[type[Exception], int]] = {
     refusals.Inconsistent: 1013,
     refusals.InvalidFormat: 1014,
     refusals.InvalidValue: 1016,
+    refusals.IncorrectList: 1029,
     refusals.AlreadyConfirmed: 1017,
     refusals.ArrayGiven: 1030,
     refusals.CredentialMissing: 1050,

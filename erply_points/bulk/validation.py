@@ -15,7 +15,15 @@ import jsonschema_rs
 
 from erply_points import schemas
 from erply_points.calls.call import Params
-from erply_points.calls.refusals import ArrayGiven, Inconsistent, InvalidFormat, InvalidValue, Refusal, RequiredMissing
+from erply_points.calls.refusals import (
+    ArrayGiven,
+    Inconsistent,
+    IncorrectList,
+    InvalidFormat,
+    InvalidValue,
+    Refusal,
+    RequiredMissing,
+)
 from erply_points.calls.registry import CALLS
 
 ABSENT: Final = object()
@@ -216,8 +224,11 @@ class CallValidator:
             return ArrayGiven(field, f"{field} must be a single value.")
         if keyword == "anyOf" and type(value) is int:
             return InvalidValue(field, f"{field} must be the ID of a document.")
+        described = self._described(field)
+        if keyword == "pattern" and described.get("x-list"):
+            return IncorrectList(field, f"{field} must be a comma list of {described['x-list']}.")
         refusal, sentence = _SENTENCES[keyword]
-        return refusal(field, f"{field} {sentence(self._described(field))}.")
+        return refusal(field, f"{field} {sentence(described)}.")
 
     def _described(self, field: str) -> schemas.Schema:
         if field in self._properties:
@@ -227,7 +238,7 @@ class CallValidator:
         )
 
 
-_STAGES: Final = {RequiredMissing: 0, InvalidFormat: 1, ArrayGiven: 1, InvalidValue: 2}
+_STAGES: Final = {RequiredMissing: 0, InvalidFormat: 1, ArrayGiven: 1, IncorrectList: 1, InvalidValue: 2}
 """The documented order: required, then format, then value."""
 _REQUIRED_NAME: Final = re.compile(r"[\"'](\w+)[\"'] is a required property")
 

@@ -31,6 +31,10 @@ class InvalidFormat(Refusal):
     """A value is of the wrong type or form, or too long."""
 
 
+class IncorrectList(Refusal):
+    """One or more items of a comma list are wrong."""
+
+
 class InvalidValue(Refusal):
     """A value is well-formed but not allowed."""
 

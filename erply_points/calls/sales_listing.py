@@ -1,14 +1,16 @@
 """getSalesDocuments. Facts: `protocol/erply-calls.md`; the record's types are those of Erply's Go client."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
+from erply_points import schemas
 from erply_points.calls import credited, fields, money
 from erply_points.calls.call import Context, ListingCall, Params, Record
 from erply_points.calls.master import TableName, shown_name
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
+from erply_points.calls.refusals import IncorrectList, Refusal
 from erply_points.calls.returns import credited_before
 from erply_points.calls.sales_marks import MARKS, base_ids, linked
 from erply_points.store.listing import Condition, Listing, Operator, Page
@@ -53,7 +55,14 @@ _SEARCHED: Final = (
     "customer_phone",
     "customer_card_number",
 )
+_TYPES: Final = frozenset(schemas.all_schemas()["/schemas/erply/common.json"]["$defs"]["documentType"]["enum"])
 _UNFULFILLED_TYPES: Final = ["PREPAYMENT", "OFFER", "ORDER", "RESERVATION"]
+
+
+def _check(params: Params) -> Iterator[Refusal]:
+    asked = {each.strip() for each in params.get("types", "").split(",") if each.strip()}
+    if unknown := sorted(asked - _TYPES):
+        yield IncorrectList("types", f"There is no document type {unknown[0][:40]}.")
 
 
 def _listing(_: Context, params: Params) -> Listing:
@@ -264,4 +273,6 @@ def _row_record(context: Context, row: DocumentRow, left: DocumentRow) -> Record
     )
 
 
-CALLS: Final = (ListingCall(CALL, _listing, _records, refers_to=_refers_to, refers_further=_sold_products),)
+CALLS: Final = (
+    ListingCall(CALL, _listing, _records, refers_to=_refers_to, refers_further=_sold_products, check=_check),
+)

@@ -81,11 +81,13 @@ def undo_reversal(
     """Give back all that a reversal took: to each lot what it had paid, and what was owed is owed no more.
 
     `lots` are those that `paid` names, `lot` the one whose earning was reversed. What a lot gets back after its expiry
-    is lost at once. The reversal stays, with nothing left in it.
+    is lost at once. The reversal stays, with nothing left in it. Raises BalanceTooLarge.
     """
     draft = Draft(wallet, at)
     draft.owe(reversal, -reversal.unpaid)
     given_back = sum(paid.values())
+    if draft.balance + given_back + reversal.unpaid + reversal.from_expired > BALANCE_MAX:
+        raise BalanceTooLarge(BALANCE_MAX)
     draft.reversed -= given_back + reversal.unpaid + reversal.from_expired
     if given_back + reversal.unpaid:
         draft.record(EntryKind.RETURN, given_back + reversal.unpaid, reversal.id)
@@ -96,12 +98,13 @@ def undo_reversal(
         draft.allocate(reversal.id, each.id, -points)
     if reversal.from_expired:
         current = draft.current(lot)
-        draft.expired += reversal.from_expired
-        draft.put(
-            current._replace(
-                reversed=current.reversed - reversal.from_expired, expired=current.expired + reversal.from_expired
-            )
-        )
+        current = current._replace(reversed=current.reversed - reversal.from_expired)
+        if current.expires_at > at:  # It was given a new expiry since: what had been lost is there again.
+            draft.record(EntryKind.CORRECT, reversal.from_expired, reversal.id)
+            draft.put(current._replace(remaining=current.remaining + reversal.from_expired))
+        else:
+            draft.expired += reversal.from_expired
+            draft.put(current._replace(expired=current.expired + reversal.from_expired))
     draft.keep(reversal._replace(points=0, unpaid=0, forgiven=0, from_expired=0))
     draft.settle()
     return draft.posting()

@@ -187,7 +187,7 @@ BAD_PARAMETERS: list[tuple[str, str, tuple[int, str | None]]] = [
     ]),
     ("getCustomers", '"orderBy": "password"', (1016, "orderBy")),
     ("getCustomers", '"orderByDir": "sideways"', (1016, "orderByDir")),
-    ("getCustomers", '"customerIDs": "1) OR (1=1"', (1014, "customerIDs")),
+    ("getCustomers", '"customerIDs": "1) OR (1=1"', (1029, "customerIDs")),
     ("getCustomers", '"recordsOnPage": "many"', (1014, "recordsOnPage")),
     ("saveVatRate", '"rate": "-1"', (1014, "rate")),
     ("saveVatRate", '"rate": -1', (1016, "rate")),

@@ -57,6 +57,7 @@ BY_NAME = {
     "Inconsistent": 1013,
     "InvalidFormat": 1014,
     "InvalidValue": 1016,
+    "IncorrectList": 1029,
     "AlreadyConfirmed": 1017,
     "ArrayGiven": 1030,
     "CredentialMissing": 1050,

@@ -203,12 +203,19 @@ class Points:
         self.taken[taken.id] = taken
 
     def undo_taking(self, document: int) -> None:
-        """Each earning gets back what it had paid, what was lost is lost again, and nothing is owed any more."""
+        """Each earning gets back what it had paid, and nothing is owed any more.
+
+        What was lost is lost again, unless the earning was given a new expiry since.
+        """
         for taken in self.taken.values():
             if taken.document == document:
                 for earning in self._payers(taken):
                     self._put_back(taken, earning, taken.paid[earning.id])
-                self.earnings[taken.earning].lost += taken.from_lost
+                earning = self.earnings[taken.earning]
+                if earning.expires > self.now:
+                    earning.left += taken.from_lost
+                else:
+                    earning.lost += taken.from_lost
                 taken.owed = taken.from_lost = taken.forgiven = 0
                 self._settle(taken.customer)
 

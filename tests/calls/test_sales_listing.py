@@ -111,6 +111,12 @@ async def test_filters_together(shop: Shop) -> None:
     assert answer["status"]["recordsTotal"] == 3
 
 
+async def test_a_list_of_types_names_types(shop: Shop) -> None:
+    """A list with a type that Erply does not have is 1029, and so is a list of IDs with anything else in it."""
+    for name, value in (("types", "ORDER,INVOICES"), ("types", "order"), ("ids", "1,x"), ("clientIDs", "1,,2")):
+        assert await shop.error("getSalesDocuments", **{name: value}) == (1029, name)
+
+
 async def test_rows(shop: Shop) -> None:
     """Rows come if a document was named, exactly one matched, or all rows were asked for; else they are left out."""
     await documents(shop)

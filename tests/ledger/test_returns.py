@@ -280,6 +280,18 @@ def test_debt_is_cancelled_before_points_go_back() -> None:
     """)
 
 
+def test_an_undone_return_finds_its_earning_alive_again() -> None:
+    """Lost points that a return took are there again once it is undone, if the earning was given a new expiry since."""
+    story("""
+        earn    A 60 on 01-01 until 02-01
+        reverse 60 of A on 02-02        -> expired 60
+        change  A until 06-01 on 02-03
+        undo    V1 on 02-04
+        balance 60 on 02-05
+        lots    A 60 until 06-01
+    """)
+
+
 def test_part_of_a_debt_is_cancelled() -> None:
     """A small return of a redemption below zero only makes the debt smaller."""
     story("""

@@ -352,8 +352,9 @@ def test_the_property_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test of the test: a dry run that uses up a number is caught."""
 
     def greedy(work: UnitOfWork, sequence: str, first: int = 1) -> int:
-        number = next_number(work, sequence, first)
-        return next_number(work, sequence, first) if work.foreseen and number % 5 == 0 else number
+        if work.foreseen:
+            next_number(work, sequence, first)
+        return next_number(work, sequence, first)
 
     next_number = UnitOfWork.next_number
     monkeypatch.setattr(UnitOfWork, "next_number", greedy)

@@ -88,6 +88,21 @@ async def test_old_keys_are_purged(shop: Shop) -> None:
     assert await send(shop, by_header("young", sale(customer))) == Reply(young.body, "true")
 
 
+async def test_a_key_that_was_used_anew_answers_for_nobody_else(shop: Shop) -> None:
+    """Of two keys of a request one may be used anew when they have ended; the other does not lead to its answer."""
+    await shop.set(retry_hours="1")
+    customer = await shop.customer(points=1_000)
+    both = by_header("k", by_uuid("u", [receipt(customer), redemption(customer, 10)]).requests or [])
+    await send(shop, both)
+    shop.clock.advance(2 * HOUR)
+    await shop.log_in()
+    assert (await send(shop, by_header("k", [redemption(customer, 1), redemption(customer, 2)]))).codes == [0, 0]
+    await shop.set(retry_hours="24")
+    again = await send(shop, by_uuid("u", [receipt(customer), redemption(customer, 10)]))
+    assert (again.codes[0], again.replayed) == (1206, None)
+    assert len(await shop.records("getSalesDocuments")) == 1
+
+
 def _as_before(file: Path, older: Path) -> None:
     """Copy an account's file to what it would be if the program knew the first migration only."""
     made = re.findall(r"CREATE (TABLE|INDEX) (\w+)", "".join(migrations.known()[number] for number in LATER))
