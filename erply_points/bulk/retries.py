@@ -77,16 +77,21 @@ class Retries:
                 continue
             if kept.fingerprint != self._fingerprint:
                 return _used_otherwise(parameter)
-            await self._take_whole(kept, transaction)
-            return None
+            first = await self._first(kept, transaction)
+            if first is not None:
+                self._take_whole(first)
+                return None
         return self._take_parts(context) if context.settings.unique_request_ids else None
 
-    async def _take_whole(self, kept: KeptAnswer, transaction: Transaction) -> None:
-        if kept.same_as:
-            await transaction.load({"kept_answers": {kept.same_as}})
-            first = transaction.work.kept_answers.get(kept.same_as)
-            assert first is not None, "a key outlives the one that it refers to"
-            kept = first
+    async def _first(self, kept: KeptAnswer, transaction: Transaction) -> KeptAnswer | None:
+        """Where the answer itself is kept; None if its key has since been used anew."""
+        if not kept.same_as:
+            return kept
+        await transaction.load({"kept_answers": {kept.same_as}})
+        first = transaction.work.kept_answers.get(kept.same_as)
+        return first if first is not None and first.fingerprint == self._fingerprint else None
+
+    def _take_whole(self, kept: KeptAnswer) -> None:
         for position, outcome in enumerate(orjson.loads(kept.outcomes)):
             if outcome is not None:
                 self.first_answers[position] = _load(outcome)

@@ -14,6 +14,7 @@ from retries.keyed import KEYS, Keyed, Request, contents, copy, examples, file_o
 from support.client import Record
 from support.shop import Shop
 
+OWN_KEYS = {"temporaryUUID", "requestID"}
 UNIQUE = {"unique_request_ids": "1"}
 WHOLE = {kind: keyed for kind, keyed in KEYS.items() if kind in {"Idempotency-Key", "idempotencyKey"}}
 SENDS = st.lists(
@@ -98,7 +99,7 @@ def test_a_crowd_of_different_bulks(bulks: list[list[Record]], kinds: set[str], 
             name = f"{kind}-{number}"
             document = {"requestName": "saveSalesDocument", "amount1": 1, "notes": name}
             sure = [document, redemption(customer, 1, description=name)]
-            rest = [{each: value for each, value in one.items() if each != "temporaryUUID"} for one in bulk]
+            rest = [{each: value for each, value in one.items() if each not in OWN_KEYS} for one in bulk]
             requests[name] = KEYS[kind](name, [*sure, *(one for one in rest if not _is_sale(one))])
         names = list(requests)
         replies = await asyncio.gather(*(send(shop, request) for request in [*requests.values()] * times))
