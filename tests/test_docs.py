@@ -47,7 +47,7 @@ def test_readme_has_the_two_commands_that_ci_runs() -> None:
 def test_readme_names_only_commands_that_exist() -> None:
     """Every `erply-points ...` command in the README is one."""
     runner = CliRunner()
-    named = set(re.findall(r"erply-points ((?:account|user) \w+|serve|demo|check)", README))
+    named = set(re.findall(r"erply-points ((?:account|user) \w+|serve|demo|check|contract)", README))
     assert len(named) >= 5
     for command in named:
         assert runner.invoke(main, [*command.split(), "--help"]).exit_code == 0, command
