@@ -23,7 +23,7 @@ def _generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "coverage.md"])
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "coverage.md", "contract-cases.md"])
 def test_generated_pages_are_current(name: str) -> None:
     """A setting, an error code or a parameter cannot come without its documentation."""
     written = (ROOT / "docs" / name).read_text("utf-8")

@@ -43,6 +43,12 @@ def test_our_cases_are_many_and_say_what_they_promise() -> None:
     assert {case.basis for case in loaded} == {"documented", "observed", "inferred", "ours"}
 
 
+def test_our_files_can_be_read_in_a_terminal() -> None:
+    """No line of our cases is longer than those of our code."""
+    lines = [(path.name, line) for path in cases.FOLDER.glob("*.toml") for line in path.read_text("utf-8").splitlines()]
+    assert [(name, line) for name, line in lines if len(line) > 120] == []
+
+
 def test_own_cases_run_after_ours_and_begin_like_them(tmp_path: Path) -> None:
     """A team's file stands behind ours and can use what they are given."""
     text = HEAD + CASE.replace('basis = "documented"', 'basis = "documented"\ngiven = ["sale"]')
