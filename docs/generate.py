@@ -163,8 +163,8 @@ def contract_cases() -> str:
     pages = [
         "# Cases of the contract kit\n\n"
         + _GENERATED
-        + f"What `erply-points contract` checks ([contract.md](contract.md)): {len(loaded)} cases, {writing} of them with\n"
-        "`--allow-writes`. A promise is known from Erply's documentation, observed in what real clients send and\n"
+        + f"What `erply-points contract` checks ([contract.md](contract.md)): {len(loaded)} cases, {writing} of them\n"
+        "with `--allow-writes`. A promise is known from Erply's documentation, observed in what real clients send and\n"
         "need, inferred, or ours: a choice where nothing is known, or beyond Erply.\n"
     ]
     for group in dict.fromkeys(case.group for case in loaded):

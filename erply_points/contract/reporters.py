@@ -159,12 +159,12 @@ def to_junit(report: Report) -> str:
 
 
 def _test_case(suite: ET.Element, result: Result, report: Report) -> None:
-    attributes = {"classname": f"contract.{result.case.group}", "name": result.case.name}
+    attributes = {"classname": f"contract.{_xml(result.case.group)}", "name": result.case.name}
     case = ET.SubElement(suite, "testcase", {**attributes, "time": f"{result.seconds:.3f}"})
     if result.outcome is Outcome.FAILED:
-        lines = [_xml(line) for line in _failure(result)]
-        failure = ET.SubElement(case, "failure", {"message": lines[0] if lines else "failed"})
-        failure.text = "\n".join([result.case.promises, *lines])
+        lines = [_xml(line) for line in (result.case.promises, *_failure(result))]
+        failure = ET.SubElement(case, "failure", {"message": lines[1]})
+        failure.text = "\n".join(lines)
     elif result.outcome is Outcome.NOT_CHECKED:
         name = "failure" if report.strict else "skipped"
         ET.SubElement(case, name, {"message": f"not checked: {_xml(result.reason)}"})
@@ -174,7 +174,7 @@ def _counted(name: str, results: Sequence[Result], report: Report) -> dict[str, 
     failed = sum(result.outcome is Outcome.FAILED for result in results)
     not_checked = sum(result.outcome is Outcome.NOT_CHECKED for result in results)
     return {
-        "name": name,
+        "name": _xml(name),
         "tests": str(len(results)),
         "failures": str(failed + not_checked if report.strict else failed),
         "skipped": str(0 if report.strict else not_checked),

@@ -146,7 +146,7 @@ class _Runner:
             *((given, step) for given in case.given for step in given.steps),
             *((None, step) for step in case.steps),
         ]
-        unique = f"{int(time.time())}{self._number:04d}"
+        unique = f"{time.time_ns() // 1_000_000}{self._number:03d}"
         scope: dict[str, Any] = {"unique": unique}
         done = 0
         try:

@@ -1,20 +1,17 @@
 """Accounts on the real server, and runs of the kit against them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from erply_points.contract import cases, runner
-from erply_points.contract.cases import Case
-from erply_points.contract.results import Outcome, Report
+from contract.judging import Run, chosen
+from erply_points.contract import runner
+from erply_points.contract.results import Report
 from erply_points.contract.wire import Wire
 from erply_points.settings import ServerSettings
 from support.process import ServerProcess
 from support.shop import new_account
-
-Run = Callable[..., Report]
 
 
 @pytest.fixture(autouse=True)
@@ -42,21 +39,3 @@ def run(account: str) -> Iterator[Run]:
     yield running
     for wire in wires:
         wire.close()
-
-
-def chosen(only: str = "") -> list[Case]:
-    """Our cases of a group, or of all, but for those that wait."""
-    loaded = [each for each in cases.load() if not any(step.wait_seconds for step in each.steps)]
-    return [each for each in loaded if not only or each.group == only]
-
-
-def failed(report: Report) -> set[str]:
-    """The names of the cases that failed."""
-    return {result.case.name for result in report.of(Outcome.FAILED)}
-
-
-def folder(path: Path, text: str) -> Path:
-    """A folder with one file of cases, `own.toml`."""
-    path.mkdir(exist_ok=True)
-    (path / "own.toml").write_text(text, "utf-8")
-    return path

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from contract.conftest import Run, chosen, failed
+from contract.judging import Run, chosen, failed
 from erply_points.contract import reporters, runner
 from erply_points.contract.results import Outcome
 from erply_points.contract.wire import Wire

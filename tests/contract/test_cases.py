@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from contract.conftest import folder
+from contract.judging import folder
 from erply_points import schemas
 from erply_points.cli import main
 from erply_points.contract import cases

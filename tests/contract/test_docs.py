@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from contract.conftest import folder
+from contract.judging import folder
 from erply_points import schemas
 from erply_points.cli import main
 from erply_points.contract import cases, runner

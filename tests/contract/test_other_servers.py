@@ -1,6 +1,6 @@
 """Servers of another make are judged fairly: what Erply does not promise, they do not owe."""
 
-from contract.conftest import Run, failed
+from contract.judging import Run, failed
 from erply_points.contract.results import Outcome
 from support.process import ServerProcess
 from support.proxy import Answer, Proxy, parts, records

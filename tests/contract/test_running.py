@@ -1,6 +1,7 @@
 """How a run goes on when the server, the session or the user does not."""
 
 import json
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from contract.conftest import folder
+from contract.judging import folder
 from erply_points.contract import cases, reporters, runner
 from erply_points.contract.cases import Case
 from erply_points.contract.cleanup import LeftBehind, Made
@@ -236,6 +237,47 @@ def test_the_address_of_the_api(url: str, address: str) -> None:
     assert wire.shown_url == address
     assert wire.secrets.hide("me:hidden") == ("me:***" if "hidden" in url else "me:hidden")
     wire.close()
+
+
+@pytest.mark.parametrize(
+    ("send", "slash", "method", "place", "media_type"),
+    [
+        ("form", True, "POST", "body", "application/x-www-form-urlencoded"),
+        ("query", True, "POST", "query", ""),
+        ("get", False, "GET", "query", ""),
+        ("multipart", True, "POST", "body", "multipart/form-data"),
+        ("json", False, "POST", "body", "application/json"),
+    ],
+)
+def test_ways_to_send(send: str, slash: bool, method: str, place: str, media_type: str) -> None:  # noqa: FBT001 - of the table
+    """Parameters stand where the case says, and the address ends as it says."""
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return listing({})
+
+    wire = Wire("http://erply.test", "a1", "till", "secret", transport=httpx.MockTransport(answer))
+    wire.send({"request": "getVatRates", "customerID": 5, "requests": [{"a": 1}]}, send, slash=slash)
+    wire.close()
+    (request,) = seen
+    query, body = request.url.query.decode(), request.read().decode()
+    assert (request.method, request.url.path) == (method, "/api/" if slash else "/api")
+    assert ("getVatRates" in query, "getVatRates" in body) == (place == "query", place == "body")
+    assert request.headers.get("content-type", "").partition(";")[0] == media_type
+    if send == "json":
+        assert json.loads(body) == {"request": "getVatRates", "customerID": 5, "requests": [{"a": 1}]}
+
+
+def test_a_pause_before_each_request() -> None:
+    """Requests keep their distance."""
+    answer = httpx.MockTransport(lambda _: listing({}))
+    wire = Wire("http://erply.test", "a1", "till", "secret", pause_seconds=0.05, transport=answer)
+    started = time.monotonic()
+    for _ in range(4):
+        wire.send({})
+    wire.close()
+    assert time.monotonic() - started >= 0.2
 
 
 def test_secrets_are_hidden_however_they_are_written() -> None:
