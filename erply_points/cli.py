@@ -249,6 +249,19 @@ def schema_command(name: str | None, direction: str | None, *, bundle: bool) -> 
     click.echo(json.dumps(shown[direction] if direction else shown, indent=2, ensure_ascii=False))
 
 
+def _chosen(folders: tuple[Path, ...], patterns: tuple[str, ...]) -> list[cases.Case]:
+    """Our cases and those of the folders, only those that a pattern fits if there are any."""
+    try:
+        loaded = cases.load(*folders)
+    except cases.CaseMistakes as mistakes:
+        raise click.UsageError(str(mistakes)) from None
+    wanted = patterns or ("*",)
+    chosen = [each for each in loaded if any(fnmatch.fnmatchcase(each.name, pattern) for pattern in wanted)]
+    if not chosen:
+        raise click.UsageError(f"There is no case {' or '.join(patterns)}.")
+    return chosen
+
+
 @main.command("contract", epilog="The password is read from $ERPLY_PASSWORD, else asked for. More: docs/contract.md.")
 @click.argument("url")
 @click.option("--client-code", "-C", required=True, help="Account that the cases are run in.")
@@ -291,20 +304,15 @@ def contract_command(
 
     Exit status 0 if nothing failed, 1 if something did, 2 if the run could not begin.
     """
-    try:
-        chosen = cases.load(*folders)
-    except cases.CaseMistakes as mistakes:
-        raise click.UsageError(str(mistakes)) from None
-    if patterns:
-        chosen = [each for each in chosen if any(fnmatch.fnmatchcase(each.name, pattern) for pattern in patterns)]
-        if not chosen:
-            raise click.UsageError(f"There is no case {' or '.join(patterns)}.")
+    chosen = _chosen(folders, patterns)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = os.environ.get("ERPLY_PASSWORD") or str(click.prompt("Password", hide_input=True, err=True))
     plan = runner.Plan(allow_writes, extensions, strict)
     line = wire.Wire(url, client_code, username, password, timeout_seconds=timeout, pause_seconds=pause)
+    if line.in_the_clear:
+        click.echo(f"Warning: the password goes to {line.shown_url} unencrypted; use https.", err=True)
     try:
         with reporters.Watcher(Console(stderr=True), len(chosen)) as watcher:
             report = runner.run(chosen, line, plan, watcher)

@@ -65,10 +65,14 @@ class Made:
         if call == "saveGiftCard" and unique not in str(params.get("code")):
             return
         try:
-            made_id, record = at(answer, removal.made_id), at(answer, "records[0]")
+            made_id = at(answer, f"records[0].{removal.made_id}")
+            succeeded = at(answer, "status.errorCode") == 0
         except NothingThere:
             return
-        if answer["status"]["errorCode"] == 0 and made_id not in (0, "0") and not record.get("alreadyExists"):
+        status, record = answer["status"], answer["records"][0]
+        # An answer that belongs to another call says nothing of what this one has made.
+        named = call in (status.get("request"), status.get("requestName"))
+        if succeeded and named and made_id not in (0, "0") and not record.get("alreadyExists"):
             self._made.setdefault((call, str(made_id)), made_id)
 
     def removals(self) -> list[list[dict[str, Any]]]:

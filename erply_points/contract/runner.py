@@ -119,6 +119,8 @@ class _Runner:
         self._made = cleanup.Made()
         self._spoilt: dict[str, str] = {}
         """Givens that have failed, and in which case."""
+        self._unknown: list[str] = []
+        """Requests that may have made something, of which nothing is known."""
         self._ended = ""
         self._silent = 0
         self._number = 0
@@ -202,8 +204,8 @@ class _Runner:
                 found += self.judge.bulk(answer, name)
             else:
                 found += self.judge.single(answer, str(call), name, trimmed="getFields" in params)
-            self._stop(found)
             self._made.note(str(call), params, answer, scope["unique"])
+            self._stop(found)
             if step.name:
                 scope[step.name] = answer
             self._meet(self._met(step.expect, answer, scope, name, "", str(call)))
@@ -225,10 +227,8 @@ class _Runner:
         for position, (request, answer) in enumerate(zip(requests, answers, strict=True)):
             path = f"requests[{position}]"
             cut = trimmed or "getFields" in request.params
-            wrong = self.judge.part(answer, request.call, request.request_id, step, path, trimmed=cut)
-            found += wrong
-            if not wrong:
-                self._made.note(request.call, request.params, answer, scope["unique"])
+            self._made.note(request.call, request.params, answer, scope["unique"])
+            found += self.judge.part(answer, request.call, request.request_id, step, path, trimmed=cut)
             if request.name:
                 scope[request.name] = answer
         self._stop(found)
@@ -258,6 +258,8 @@ class _Runner:
         try:
             exchange = self._wire.ask(params, step.send, slash=step.slash)
         except NoAnswer as error:
+            if step.writes:
+                self._unknown.append(f"{name} got no answer: what it has made, if anything, is not known")
             self._silent += 1
             if self._silent >= _SILENT_MAX:
                 self._ended = f"the server gave no answer {_SILENT_MAX} times in a row"
@@ -296,7 +298,7 @@ class _Runner:
             except (NoAnswer, LoginRefused):
                 answer = {}
             left.take(bulk, answer.get("requests"))
-        return left.sentences
+        return [*left.sentences, *self._unknown]
 
 
 def _copies(bulk: Sequence[Request], scope: Mapping[str, Any]) -> Iterator[Request]:

@@ -17,6 +17,7 @@ from erply_points.contract.findings import Finding
 SESSION_EXPIRED: Final = 1054
 _SECRET_FIELDS: Final = frozenset({"sessionKey", "token", "identityToken", "password", "cardCode"})
 _HIDDEN: Final = "***"
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LEARNED_SIZE_MIN: Final = 6
 """Characters of a key that an answer hands out; what is shorter is none, and would be found in every other text."""
 
@@ -102,6 +103,12 @@ class Wire:
         """The address without what it may hold of a user and a password."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether the password would travel over a network unencrypted."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and parts.hostname not in _THIS_MACHINE
 
     def close(self) -> None:
         self._http.close()

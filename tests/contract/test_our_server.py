@@ -142,6 +142,12 @@ def test_a_server_that_is_not_there(account: str) -> None:
     assert "ConnectError" in result.stderr
 
 
+@pytest.mark.parametrize(("url", "warned"), [("http://0.0.0.0:9", True), ("http://127.0.0.1:9", False)])
+def test_a_password_in_the_clear_is_warned_of(account: str, url: str, warned: bool) -> None:  # noqa: FBT001 - of the table
+    """Who sends a password over a network without https is told so."""
+    assert ("unencrypted" in contract(url, account).stderr) is warned
+
+
 def test_the_password_can_be_piped(server: ServerProcess, account: str) -> None:
     """--password-stdin reads it from standard input, whatever the environment says."""
     arguments = ["contract", server.url, "-C", account, "-U", "till", "--only", "single-call", "--password-stdin"]

@@ -169,6 +169,24 @@ def test_a_silent_server_ends_the_run(tmp_path: Path) -> None:
     assert report.reasons == {"the server gave no answer 3 times in a row": 2}
 
 
+def test_a_lost_answer_to_a_write_is_told(tmp_path: Path) -> None:
+    """What may have been made without the kit knowing is listed with what is left behind."""
+    text = 'case one\ncall = "saveCustomer"\nwith = { lastName = "Kit" }'
+    server = Scripted(lambda _: httpx.Response(502))
+    report = play(server, own(tmp_path, text), extensions=False, allow_writes=True)
+    assert report.left_behind == ["saveCustomer got no answer: what it has made, if anything, is not known"]
+
+
+def test_what_an_unsound_answer_made_is_removed_too(tmp_path: Path) -> None:
+    """A case that fails for its answer's shape still leaves nothing behind."""
+    text = 'case one\ncall = "saveCustomer"\nwith = { lastName = "Kit" }'
+    server = Scripted(lambda form: listing(form, {"customerID": "5"}))
+    report = play(server, own(tmp_path, text), extensions=False, allow_writes=True)
+    assert report.counts["failed"] == 1
+    (removals,) = [json.loads(form["requests"]) for form in server.forms if "requests" in form]
+    assert [(each["requestName"], each["customerID"]) for each in removals] == [("deleteCustomer", "5")]
+
+
 def test_an_interrupted_run_reports_and_cleans_up(tmp_path: Path) -> None:
     """Ctrl-C ends the cases; what was made is taken away, and the rest is not checked."""
 
@@ -293,8 +311,12 @@ def test_secrets_are_hidden_however_they_are_written() -> None:
 
 def made(call: str, params: dict[str, Any], record: dict[str, Any]) -> list[list[dict[str, Any]]]:
     noted = Made()
-    noted.note(call, params, {"status": {"errorCode": 0}, "records": [record]}, "17")
+    noted.note(call, params, answered(call, record), "17")
     return noted.removals()
+
+
+def answered(call: str, *records: Any, code: int = 0) -> dict[str, Any]:
+    return {"status": {"requestName": call, "errorCode": code}, "records": list(records)}
 
 
 def test_what_was_there_before_is_not_removed() -> None:
@@ -306,8 +328,10 @@ def test_what_was_there_before_is_not_removed() -> None:
     assert made("saveGiftCard", {"code": "KIT17"}, {"giftCardID": 0}) == []
     assert made("saveVatRate", {}, {"vatRateID": 5}) == []
     noted = Made()
-    noted.note("saveCustomer", {}, {"status": {"errorCode": 1010}, "records": [{"customerID": 5}]}, "17")
-    noted.note("saveCustomer", {}, {"status": {"errorCode": 0}, "records": []}, "17")
+    noted.note("saveCustomer", {}, answered("saveCustomer", {"customerID": 5}, code=1010), "17")
+    noted.note("saveCustomer", {}, answered("subtractCustomerRewardPoints", {"customerID": 5}), "17")
+    for junk in ({}, {"status": None}, {"records": 5}, answered("saveCustomer"), answered("saveCustomer", "x")):
+        noted.note("saveCustomer", {}, junk, "17")
     assert noted.removals() == []
 
 
@@ -315,8 +339,8 @@ def test_the_last_made_goes_first_in_bulks() -> None:
     """What refers to others is taken away before them, a hundred at a time, and each once."""
     noted = Made()
     for number in [*range(1, 121), 7]:
-        noted.note("saveCustomer", {}, {"status": {"errorCode": 0}, "records": [{"customerID": number}]}, "17")
-    noted.note("saveGiftCard", {"code": "KIT17"}, {"status": {"errorCode": 0}, "records": [{"giftCardID": 3}]}, "17")
+        noted.note("saveCustomer", {}, answered("saveCustomer", {"customerID": number}), "17")
+    noted.note("saveGiftCard", {"code": "KIT17"}, answered("saveGiftCard", {"giftCardID": 3}), "17")
     first, second = noted.removals()
     assert (len(first), len(second)) == (100, 21)
     assert (first[0]["requestName"], first[0]["balance"], first[1]["customerID"]) == ("saveGiftCard", 0, 120)
