@@ -1,4 +1,4 @@
-"""Write the pages of this folder that follow from the code: settings, errors and coverage.
+"""Write the pages of this folder that follow from the code: settings, errors, coverage, cases of the contract kit.
 
 Run `python docs/generate.py`; a test holds the pages to what this writes. `python docs/generate.py release` keeps the
 schemas as those of this version, for later ones to be compared with (schemas.md).
@@ -16,6 +16,7 @@ from erply_points import __version__, schemas
 from erply_points.accounts.settings import described, passed_on
 from erply_points.bulk.errors import CODES, MEANINGS
 from erply_points.calls.registry import CALLS
+from erply_points.contract import cases
 
 FOLDER = Path(__file__).parent
 RELEASED = FOLDER.parent / "tests" / "schemas" / "released"
@@ -156,7 +157,32 @@ def coverage() -> str:
     return "".join(pages)
 
 
-PAGES = {"settings.md": settings, "errors.md": errors, "coverage.md": coverage}
+def contract_cases() -> str:
+    loaded = cases.load()
+    writing = sum(case.writes for case in loaded)
+    pages = [
+        "# Cases of the contract kit\n\n"
+        + _GENERATED
+        + f"What `erply-points contract` checks ([contract.md](contract.md)): {len(loaded)} cases, {writing} of them\n"
+        "with `--allow-writes`. A promise is known from Erply's documentation, observed in what real clients send and\n"
+        "need, inferred, or ours: a choice where nothing is known, or beyond Erply.\n"
+    ]
+    for group in dict.fromkeys(case.group for case in loaded):
+        rows = [
+            (f"`{case.name}`", case.promises, case.basis, "writes" if case.writes else "")
+            for case in loaded
+            if case.group == group
+        ]
+        pages.append(f"\n## {group}\n\n" + _table(("case", "promise", "known", ""), rows))
+    return "".join(pages)
+
+
+PAGES = {
+    "settings.md": settings,
+    "errors.md": errors,
+    "coverage.md": coverage,
+    "contract-cases.md": contract_cases,
+}
 
 
 _UNCOMPARED: Final = {"$schema", "title", "description", "examples", "default"}

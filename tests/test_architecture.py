@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "erply_points"
 
-LAYERS = ("cli", "demonstration", "server", "app", "web", "bulk", "calls", "accounts", "store", "ledger")
+LAYERS = ("cli", "contract", "demonstration", "server", "app", "web", "bulk", "calls", "accounts", "store", "ledger")
 """From the top; a module may import its own layer and those below."""
 
 FOUNDATION = {"settings", "schemas", "__init__"}
@@ -61,6 +61,13 @@ def test_the_ledger_is_pure() -> None:
             assert all(_layer(target) == "ledger" for target in _own(tree)), name
             assert not {target.split(".")[0] for target in _imported(tree)} & forbidden, name
             assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)], name
+
+
+def test_the_contract_kit_knows_no_server() -> None:
+    """The kit judges any server from the wire: of ours it uses nothing but the schemas."""
+    for name, tree in _modules():
+        if _layer(name) == "contract":
+            assert {_layer(target) for target in _own(tree)} <= {"contract", "schemas", "__version__"}, name
 
 
 def test_only_the_store_knows_sqlite() -> None:

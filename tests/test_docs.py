@@ -23,7 +23,7 @@ def _generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "coverage.md"])
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "coverage.md", "contract-cases.md"])
 def test_generated_pages_are_current(name: str) -> None:
     """A setting, an error code or a parameter cannot come without its documentation."""
     written = (ROOT / "docs" / name).read_text("utf-8")
@@ -47,7 +47,7 @@ def test_readme_has_the_two_commands_that_ci_runs() -> None:
 def test_readme_names_only_commands_that_exist() -> None:
     """Every `erply-points ...` command in the README is one."""
     runner = CliRunner()
-    named = set(re.findall(r"erply-points ((?:account|user) \w+|serve|demo|check)", README))
+    named = set(re.findall(r"erply-points ((?:account|user) \w+|serve|demo|check|contract)", README))
     assert len(named) >= 5
     for command in named:
         assert runner.invoke(main, [*command.split(), "--help"]).exit_code == 0, command
