@@ -28,7 +28,7 @@ def stores_of(settings: ServerSettings) -> Stores:
 
 
 def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
-    accounts = AccountPool(stores_of(settings), clock)
+    accounts = AccountPool(stores_of(settings), lambda _: clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

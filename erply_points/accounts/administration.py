@@ -65,12 +65,17 @@ async def create_account(stores: Stores, code: str, settings: Mapping[str, str])
         raise Invalid(f"There is an account {code} already.") from None
     async with _closing(store):
         await store.set_settings({**settings, PIN_SECRET: secrets.token_hex(16)})
-        now = int(time.time())
-        transaction = await store.begin({}, write=True)
-        work = transaction.work
-        rate = VatRate(work.new_id("vat_rates"), "20%", "20", "", 1, 0, "0", now, now, "{}")
-        work.vat_rates.put(rate.id, rate)
-        await transaction.commit()
+        await _begin(store)
+
+
+async def _begin(store: Store) -> None:
+    """Give an empty account what every account begins with."""
+    now = int(time.time())
+    transaction = await store.begin({}, write=True)
+    work = transaction.work
+    rate = VatRate(work.new_id("vat_rates"), "20%", "20", "", 1, 0, "0", now, now, "{}")
+    work.vat_rates.put(rate.id, rate)
+    await transaction.commit()
 
 
 async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
@@ -106,6 +111,28 @@ async def create_user(
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id
+
+
+async def clear_account(stores: Stores, code: str) -> None:
+    """Make the account as it was when it was made; settings, users and sessions stay. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        await store.clear()
+        await _begin(store)
+
+
+async def snapshot_account(stores: Stores, code: str, name: str) -> None:
+    """Keep a copy of the account under `name`, which has been checked. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        await store.snapshot(name)
+
+
+async def restore_account(stores: Stores, code: str, name: str) -> None:
+    """Make the account what it was; nobody uses it meanwhile. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        try:
+            await store.restore(name)
+        except FileNotFoundError:
+            raise Invalid(f"There is no snapshot {name} of account {code}.") from None
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:
