@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -86,7 +86,14 @@ async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -
 
 
 async def create_user(
-    stores: Stores, code: str, username: str, password: str, pin: str = "", rights: Rights = ALL_RIGHTS
+    stores: Stores,
+    code: str,
+    username: str,
+    password: str,
+    pin: str = "",
+    rights: Rights = ALL_RIGHTS,
+    *,
+    hashed: Callable[[str], str] = hash_password,
 ) -> int:
     """Make a user, with all rights unless told otherwise; return the user's ID. Raises Invalid."""
     if not _USERNAME.fullmatch(username) or username != username.strip():
@@ -107,7 +114,7 @@ async def create_user(
         last_name = orjson.dumps({"lastName": username}).decode()
         employee = Master(work.new_id("employees"), username, "", now, now, last_name)
         work.employees.put(employee.id, employee)
-        user = User(user_id, username, hash_password(password), username, employee.id, 1, now, pin_hash, rights.dump())
+        user = User(user_id, username, hashed(password), username, employee.id, 1, now, pin_hash, rights.dump())
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id
@@ -127,12 +134,9 @@ async def snapshot_account(stores: Stores, code: str, name: str) -> None:
 
 
 async def restore_account(stores: Stores, code: str, name: str) -> None:
-    """Make the account what it was; nobody uses it meanwhile. Raises Invalid."""
+    """Make the account what it was; nobody uses it meanwhile. Raises Invalid, FileNotFoundError."""
     async with _opened(stores, code) as store:
-        try:
-            await store.restore(name)
-        except FileNotFoundError:
-            raise Invalid(f"There is no snapshot {name} of account {code}.") from None
+        await store.restore(name)
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:
