@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -92,15 +93,14 @@ def serve_command(
 
 
 def _stop_at_eof(server: Server) -> None:
-    loop = asyncio.get_running_loop()
-    descriptor = sys.stdin.fileno()
+    """Have standard input read on a thread, so that it may be anything: a pipe, a terminal, nothing."""
 
-    def read() -> None:
-        if not os.read(descriptor, 4_096):
-            loop.remove_reader(descriptor)
-            server.should_exit = True
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4_096):
+            pass
+        server.should_exit = True
 
-    loop.add_reader(descriptor, read)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @main.command()

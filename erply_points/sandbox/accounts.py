@@ -9,6 +9,7 @@ from typing import Final
 
 from erply_points.accounts import administration
 from erply_points.accounts.account import Clock
+from erply_points.accounts.administration import Invalid
 from erply_points.accounts.passwords import hash_password, hash_session_key, new_session_key
 from erply_points.accounts.pool import AccountPool
 from erply_points.sandbox.clock import LATEST, AccountClock, Setting
@@ -88,7 +89,11 @@ class Sandbox:
         """
         code = code or str(10 ** (CODE_DIGITS - 1) + secrets.randbelow(9 * 10 ** (CODE_DIGITS - 1)))
         await administration.create_account(self._stores, code, settings)
-        user_id = await administration.create_user(self._stores, code, username, password, pin, hashed=_hashed_once)
+        try:
+            user_id = await administration.create_user(self._stores, code, username, password, pin, hashed=_hashed_once)
+        except Invalid:
+            await self._stores.remove(code)
+            raise
         async with self.accounts.use(code) as account:
             job = _OpenSession(user_id, int(account.clock()))
             await account.run(job, write=True)

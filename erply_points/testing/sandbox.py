@@ -17,6 +17,7 @@ from erply_points.testing.server import ServerProcess
 TIMEOUT_SECONDS: Final = 90.0
 """Longer than the longest delay that can be planned."""
 ENTRIES_SHOWN: Final = 50
+BODY_SHOWN: Final = 2_000
 SETTING: Final = {True: "1", False: "0"}
 
 
@@ -132,8 +133,13 @@ class ErplyServer:
 def _told(entry: Mapping[str, Any]) -> str:
     at = datetime.fromtimestamp(entry["at"], UTC)
     fault = f" [{entry['fault']}]" if entry["fault"] else ""
-    answer = "no answer" if entry["answer"] is None else json.dumps(entry["answer"], ensure_ascii=False)
-    return f"{at:%Y-%m-%d %H:%M:%S}{fault} {json.dumps(entry['request'], ensure_ascii=False)}\n    -> {answer}"
+    answer = "no answer" if entry["answer"] is None else _short(entry["answer"])
+    return f"{at:%Y-%m-%d %H:%M:%S}{fault} {_short(entry['request'])}\n    -> {answer}"
+
+
+def _short(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, ensure_ascii=False)
+    return text if len(text) <= BODY_SHOWN else f"{text[:BODY_SHOWN]} ... ({len(text)} characters)"
 
 
 class ErplyClock:

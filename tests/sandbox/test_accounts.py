@@ -7,6 +7,9 @@ import time
 import httpx
 import pytest
 
+from erply_points.accounts.administration import check_account
+from erply_points.app import stores_of
+from erply_points.settings import ServerSettings
 from erply_points.testing import ErplyError, SandboxError
 from erply_points.testing.client import Erply
 from erply_points.testing.sandbox import ErplyClock, ErplyFaults, ErplyServer, Sandbox
@@ -42,6 +45,16 @@ def test_an_account_as_it_was_asked_for(sandbox: Sandbox) -> None:
     with pytest.raises(SandboxError) as refused:
         sandbox.control("POST", "/accounts", asked)
     assert (refused.value.status, refused.value.message) == (409, "There is an account corner-shop already.")
+
+
+def test_an_account_is_not_left_without_its_user(sandbox: Sandbox) -> None:
+    """Where a user cannot be made there is no account either, and its code can be used."""
+    asked = {"clientCode": "half-made", "username": "\u3000till"}
+    with pytest.raises(SandboxError, match="without blanks around it") as refused:
+        sandbox.control("POST", "/accounts", asked)
+    assert refused.value.status == 409
+    assert "half-made" not in sandbox.control("GET", "/")["accounts"]
+    assert sandbox.control("POST", "/accounts", {**asked, "username": "till"})["clientCode"] == "half-made"
 
 
 @pytest.mark.parametrize(
@@ -185,5 +198,7 @@ async def test_requests_meanwhile_wait_and_none_fails(account: ErplyServer) -> N
         await asyncio.gather(disturb(), *(spend() for _ in range(4)))
     assert len(seen) > 15
     assert all(0 < each <= 1_000 for each in seen)
+    stores = stores_of(ServerSettings(data=account.sandbox.process.data))
+    assert await check_account(stores, account.client_code) == []
     account.restore()
     assert balance(account.client(), owner) == 1_000

@@ -151,6 +151,20 @@ def test_a_token_that_will_not_do(tmp_path: Path, options: list[str], token: str
     assert reason in done.stderr
 
 
+def test_an_input_that_has_nothing(tmp_path: Path) -> None:
+    """With --until-eof and no standard input the server stops as soon as it has started, cleanly."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*SERVE, "--data", str(tmp_path / "data"), "--until-eof"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Serving http://127.0.0.1:")
+
+
 def test_a_server_ends_with_who_holds_its_input(tmp_path: Path) -> None:
     """With --until-eof the server stops cleanly when its standard input ends, as when the program died that had it."""
     process = ServerProcess(tmp_path / "data")
