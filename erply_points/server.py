@@ -1,6 +1,7 @@
 """The HTTP server process: uvicorn, told to keep quiet about requests and to stop cleanly."""
 
 import asyncio
+import functools
 import gc
 import signal
 import socket
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from erply_points.web.faulty import CLOSE
 
@@ -43,9 +44,13 @@ def url_of(listener: socket.socket) -> str:
 class ClosingProtocol(HttpToolsProtocol):
     """Lets the application close a request's connection, which ASGI has no word for, by an extension of its scope."""
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {CLOSE: {"close": self.transport.close}}
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.scope["extensions"] = {CLOSE: {"close": functools.partial(self._close, self.cycle)}}
+
+    def _close(self, cycle: RequestResponseCycle) -> None:
+        self.transport.close()
+        cycle.disconnected = True  # It expects no answer any more, also where others wait behind it.
 
 
 class Server(uvicorn.Server):

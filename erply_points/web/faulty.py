@@ -14,31 +14,27 @@ from erply_points.sandbox.dispatcher import with_error
 from erply_points.web.erply import ErplyEndpoint, encoded
 
 CLOSE: Final = "erply_points.close"
-"""The extension of the scope by which the server offers to close a connection: a mapping with `close` to call."""
+"""The extension of the scope by which the server offers to close a connection: a mapping with `close` to call.
 
-
-async def _close(scope: Scope, receive: Receive) -> None:
-    """Close the connection of a request that was read, once what was sent is on its way."""
-    scope["extensions"][CLOSE]["close"]()
-    while (await receive())["type"] != "http.disconnect":
-        pass
+What was sent before still goes out; then the application returns.
+"""
 
 
 class Dropped(Response):
     """No answer: the connection is closed."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing is sent
-        await _close(scope, receive)
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        scope["extensions"][CLOSE]["close"]()
 
 
 class Cut(Response):
     """The length of the whole answer, half of its bytes, and then the connection is closed."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = self.body[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        await _close(scope, receive)
+        scope["extensions"][CLOSE]["close"]()
 
 
 class SandboxEndpoint(ErplyEndpoint):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import time
 from urllib.parse import urlencode, urlsplit
 
@@ -80,6 +81,29 @@ def test_what_the_wire_shows(account: ErplyServer, faults: ErplyFaults) -> None:
         bystander.request("POST", "/api/", form, headers)
         assert len(json.loads(bystander.getresponse().read())["records"]) == 1
     bystander.close()
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "cut"])
+def test_requests_sent_ahead_go_down_with_the_connection(
+    account: ErplyServer, erply: Erply, faults: ErplyFaults, kind: str
+) -> None:
+    """Where several requests were sent on one connection at once, those behind a dropped one are not carried out."""
+    owner = customer(erply, points=100)
+    session = {"clientCode": account.client_code, "sessionKey": account.session_key}
+    redeem = urlencode({**session, "request": REDEEM, "customerID": owner, "points": 1})
+    look = urlencode({**session, "request": "getVatRates"})
+    address = urlsplit(account.url)
+    getattr(faults, kind)("getVatRates")
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"".join(get(form) for form in (look, redeem, redeem)))
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert received.count(b"HTTP/1.1 200 OK") == (1 if kind == "cut" else 0)
+    assert balance(erply, owner) == 100
+
+
+def get(query: str) -> bytes:
+    """A request as it stands on the wire."""
+    return f"GET /api/?{query} HTTP/1.1\r\nHost: erply.test\r\n\r\n".encode()
 
 
 def test_a_delay(erply: Erply, faults: ErplyFaults) -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.routing import Route
+from starlette.routing import Mount, Route, Router
 
 from erply_points.app import create_app
 from erply_points.bulk.dispatcher import Dispatcher
 from erply_points.settings import ServerSettings
 from erply_points.testing import sandbox as testing
 from erply_points.testing.sandbox import Sandbox
+from erply_points.web import sandbox as control
 from erply_points.web.erply import ErplyEndpoint
 from support.process import ServerProcess
 
+PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text("utf-8")
 TOKEN = "a-token-of-sixteen-or-more"
 PATHS = (
     *("/sandbox/", "/sandbox/accounts", "/sandbox/accounts/101010", "/sandbox/accounts/101010/clock"),
@@ -85,6 +87,22 @@ def test_who_has_the_token_gets_in(sandbox: Sandbox) -> None:
         "error": "There is no account of this code.",
         "field": None,
     }
+
+
+def test_every_path_is_documented(tmp_path: Path) -> None:
+    """The table of docs/sandbox.md lists the requests that the control API takes, and no others."""
+    rows = re.findall(r"^\| ((?:`[A-Z]+`, )*`[A-Z]+ )(/sandbox/\S*)`", PAGE, re.MULTILINE)
+    listed = {
+        (method, path.removeprefix("/sandbox").replace("CODE", "{code}").replace("NAME", "{name}"))
+        for methods, path in rows
+        for method in re.findall("[A-Z]+", methods)
+    }
+    app = create_app(ServerSettings(data=tmp_path, sandbox_token=TOKEN))
+    (mount,) = [each for each in app.routes if isinstance(each, Mount)]
+    assert isinstance(mount.app, control._Guard)
+    assert isinstance(mount.app._app, Router)
+    routes = [each for each in mount.app._app.routes if isinstance(each, Route)]
+    assert listed == {(method, each.path) for each in routes for method in (each.methods or ()) if method != "HEAD"}
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff", b'{"now": NaN}', b"{}", b" " * 200_000])
