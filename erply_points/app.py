@@ -8,18 +8,22 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from erply_points.accounts.account import Clock
 from erply_points.accounts.pool import AccountPool
 from erply_points.bulk.dispatcher import Dispatcher
 from erply_points.bulk.validation import validator
 from erply_points.calls.registry import CALLS
+from erply_points.sandbox.accounts import Sandbox
+from erply_points.sandbox.dispatcher import SandboxDispatcher
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores
 from erply_points.store.sqlite.stores import SQLiteStores
+from erply_points.web import sandbox as control
 from erply_points.web import schemas
 from erply_points.web.erply import ErplyEndpoint
+from erply_points.web.faulty import SandboxEndpoint
 
 
 def stores_of(settings: ServerSettings) -> Stores:
@@ -28,7 +32,17 @@ def stores_of(settings: ServerSettings) -> Stores:
 
 
 def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
-    accounts = AccountPool(stores_of(settings), clock)
+    """`clock` is that of all accounts; in a sandbox each has its own."""
+    stores = stores_of(settings)
+    routes: list[BaseRoute] = [*schemas.routes(), Route("/health", _health)]
+    if settings.sandbox_token:
+        sandbox = Sandbox(stores)
+        accounts = sandbox.accounts
+        endpoint: ErplyEndpoint = SandboxEndpoint(SandboxDispatcher(accounts, clock), settings.body_size_max, sandbox)
+        routes += control.routes(sandbox, settings.sandbox_token)
+    else:
+        accounts = AccountPool(stores, lambda _: clock)
+        endpoint = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -43,9 +57,8 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
 
     for call in CALLS:
         validator(call)  # Compiled now, so that no request waits for it.
-    erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
     return Starlette(
-        routes=[*erply.routes(), *schemas.routes(), Route("/health", _health)],
+        routes=[*endpoint.routes(), *routes],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )

@@ -5,8 +5,11 @@ import fnmatch
 import json
 import logging
 import os
+import re
+import secrets
 import socket
 import sys
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,14 +64,45 @@ def _stores(data: Path) -> Stores:
 @_data
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
-def serve_command(data: Path, host: str, port: int) -> None:
+@click.option("--sandbox", is_flag=True, help="Serve /sandbox/ too, which moves time and plans failures: for tests.")
+@click.option(
+    "--sandbox-token",
+    envvar="ERPLY_POINTS_SANDBOX_TOKEN",
+    show_envvar=True,
+    help="What opens /sandbox/; without it a new one is made and printed.",
+)
+@click.option("--until-eof", is_flag=True, help="Stop when standard input ends: with the program that holds it.")
+def serve_command(
+    data: Path, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool
+) -> None:
     """Serve all accounts of the data folder until SIGTERM or Ctrl-C."""
-    settings = ServerSettings(data=data, host=host, port=port)
+    if sandbox_token is not None and not sandbox:
+        raise click.UsageError("A sandbox token is of no use without --sandbox.")
+    if sandbox_token is not None and not re.fullmatch(r"[!-~]{16,255}", sandbox_token):
+        raise click.UsageError("A sandbox token has 16 to 255 characters, without blanks.")
+    token = sandbox_token or (secrets.token_urlsafe(24) if sandbox else "")
+    settings = ServerSettings(data=data, host=host, port=port, sandbox_token=token)
 
-    async def ready(url: str, _: Server) -> None:
+    async def ready(url: str, server: Server) -> None:
+        if until_eof:
+            _stop_at_eof(server)
+        if sandbox:
+            click.echo("This is a sandbox: who has its token can move the time of any account, or reset it.")
+            click.echo(f"Control: {url}/sandbox/" + ("" if sandbox_token else f" with token {token}"))
         click.echo(f"Serving {url}/api/ from {data.resolve()}")
 
-    serve(create_app(settings), _listen(settings), ready)
+    serve(create_app(settings), _listen(settings), ready, closing=sandbox)
+
+
+def _stop_at_eof(server: Server) -> None:
+    """Have standard input read on a thread, so that it may be anything: a pipe, a terminal, nothing."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4_096):
+            pass
+        server.should_exit = True
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 @main.command()

@@ -1,6 +1,7 @@
 """The HTTP server process: uvicorn, told to keep quiet about requests and to stop cleanly."""
 
 import asyncio
+import functools
 import gc
 import signal
 import socket
@@ -9,6 +10,9 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from erply_points.web.faulty import CLOSE
 
 KEEP_ALIVE_SECONDS: Final = 75
 SHUTDOWN_SECONDS: Final = 30
@@ -37,14 +41,29 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Server(uvicorn.Server):
-    """Serves until SIGTERM or SIGINT, answers what is in flight, and returns."""
+class ClosingProtocol(HttpToolsProtocol):
+    """Lets the application close a request's connection, which ASGI has no word for, by an extension of its scope."""
 
-    def __init__(self, app: Starlette, ready: Ready) -> None:
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.scope["extensions"] = {CLOSE: {"close": functools.partial(self._close, self.cycle)}}
+
+    def _close(self, cycle: RequestResponseCycle) -> None:
+        self.transport.close()
+        cycle.disconnected = True  # It expects no answer any more, also where others wait behind it.
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, answers what is in flight, and returns.
+
+    With `closing` the application may close connections (`ClosingProtocol`).
+    """
+
+    def __init__(self, app: Starlette, ready: Ready, *, closing: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=ClosingProtocol if closing else "httptools",
                 loop="uvloop",
                 ws="none",
                 access_log=False,  # Query strings hold passwords and session keys.
@@ -80,7 +99,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 10, 10)
 
 
-def serve(app: Starlette, listener: socket.socket, ready: Ready) -> None:
+def serve(app: Starlette, listener: socket.socket, ready: Ready, *, closing: bool = False) -> None:
     """Run until told to stop."""
 
     def ignored(_number: int, _frame: Any) -> None:
@@ -88,7 +107,7 @@ def serve(app: Starlette, listener: socket.socket, ready: Ready) -> None:
 
     before = {number: signal.signal(number, ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        Server(app, ready).run(sockets=[listener])
+        Server(app, ready, closing=closing).run(sockets=[listener])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

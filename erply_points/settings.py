@@ -1,6 +1,6 @@
 """The server's settings: one line each. Only the command line reads them from its options and the environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -14,3 +14,5 @@ class ServerSettings:
     """Port to listen on; 0 takes a free one."""
     body_size_max: int = 4_000_000
     """Bytes of a request body; a larger one is answered with HTTP 413."""
+    sandbox_token: str = field(default="", repr=False)
+    """Opens the control API of a sandbox; empty: the server is none, and has no such API."""

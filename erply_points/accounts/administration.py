@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -65,12 +65,17 @@ async def create_account(stores: Stores, code: str, settings: Mapping[str, str])
         raise Invalid(f"There is an account {code} already.") from None
     async with _closing(store):
         await store.set_settings({**settings, PIN_SECRET: secrets.token_hex(16)})
-        now = int(time.time())
-        transaction = await store.begin({}, write=True)
-        work = transaction.work
-        rate = VatRate(work.new_id("vat_rates"), "20%", "20", "", 1, 0, "0", now, now, "{}")
-        work.vat_rates.put(rate.id, rate)
-        await transaction.commit()
+        await _begin(store)
+
+
+async def _begin(store: Store) -> None:
+    """Give an empty account what every account begins with."""
+    now = int(time.time())
+    transaction = await store.begin({}, write=True)
+    work = transaction.work
+    rate = VatRate(work.new_id("vat_rates"), "20%", "20", "", 1, 0, "0", now, now, "{}")
+    work.vat_rates.put(rate.id, rate)
+    await transaction.commit()
 
 
 async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -> None:
@@ -81,7 +86,14 @@ async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -
 
 
 async def create_user(
-    stores: Stores, code: str, username: str, password: str, pin: str = "", rights: Rights = ALL_RIGHTS
+    stores: Stores,
+    code: str,
+    username: str,
+    password: str,
+    pin: str = "",
+    rights: Rights = ALL_RIGHTS,
+    *,
+    hashed: Callable[[str], str] = hash_password,
 ) -> int:
     """Make a user, with all rights unless told otherwise; return the user's ID. Raises Invalid."""
     if not _USERNAME.fullmatch(username) or username != username.strip():
@@ -102,10 +114,29 @@ async def create_user(
         last_name = orjson.dumps({"lastName": username}).decode()
         employee = Master(work.new_id("employees"), username, "", now, now, last_name)
         work.employees.put(employee.id, employee)
-        user = User(user_id, username, hash_password(password), username, employee.id, 1, now, pin_hash, rights.dump())
+        user = User(user_id, username, hashed(password), username, employee.id, 1, now, pin_hash, rights.dump())
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id
+
+
+async def clear_account(stores: Stores, code: str) -> None:
+    """Make the account as it was when it was made; settings, users and sessions stay. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        await store.clear()
+        await _begin(store)
+
+
+async def snapshot_account(stores: Stores, code: str, name: str) -> None:
+    """Keep a copy of the account under `name`, which has been checked. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        await store.snapshot(name)
+
+
+async def restore_account(stores: Stores, code: str, name: str) -> None:
+    """Make the account what it was; nobody uses it meanwhile. Raises Invalid, FileNotFoundError."""
+    async with _opened(stores, code) as store:
+        await store.restore(name)
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:

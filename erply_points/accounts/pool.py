@@ -5,7 +5,7 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from erply_points.accounts.account import Account, Clock
@@ -15,6 +15,8 @@ ACCOUNTS_OPEN_MAX: Final = 64
 IDLE_SECONDS: Final = 300.0
 MAINTENANCE_SECONDS: Final = 60.0
 TIDY_SECONDS: Final = 3_600.0
+LEAVING_SECONDS: Final = 0.002
+"""How often one who wants an account alone looks whether the others have left."""
 
 _CODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -34,9 +36,10 @@ def is_account_code(text: str) -> bool:
 
 
 class AccountPool:
-    def __init__(self, stores: Stores, clock: Clock = time.time) -> None:
+    def __init__(self, stores: Stores, clock_of: Callable[[str], Clock] = lambda _: time.time) -> None:
+        """`clock_of` says by its code which clock an account goes by, each time that it is opened."""
         self._stores = stores
-        self._clock = clock
+        self._clock_of = clock_of
         self._open: dict[str, Account] = {}
         self._users: dict[str, int] = {}
         self._last_used: dict[str, float] = {}
@@ -68,11 +71,32 @@ class AccountPool:
             store = await self._stores.open(code)
         except FileNotFoundError:
             raise UnknownAccount from None
-        account = Account(code, store, self._clock)
+        account = Account(code, store, self._clock_of(code))
         self._open[code] = account
         self._users[code] = 0
         self._last_used[code] = time.monotonic()
         return account
+
+    @contextlib.asynccontextmanager
+    async def shut(self, code: str) -> AsyncIterator[None]:
+        """Keep the account closed while the block runs: who uses it finishes first, who comes meanwhile waits.
+
+        Raises UnknownAccount.
+        """
+        if not is_account_code(code):
+            raise UnknownAccount
+        async with self._opening:
+            account = self._open.pop(code, None)
+            if account is not None:
+                try:
+                    while self._users[code]:  # noqa: ASYNC110 - an event would cost every request something
+                        await asyncio.sleep(LEAVING_SECONDS)
+                except BaseException:
+                    self._open[code] = account
+                    raise
+                del self._users[code], self._last_used[code]
+                await account.close()
+            yield
 
     async def close_idle(self, seconds: float, keep: int = 0) -> None:
         """Close accounts unused for `seconds`, the longest unused first, while more than `keep` are open."""

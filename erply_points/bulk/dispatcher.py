@@ -15,7 +15,7 @@ from erply_points.accounts.pool import AccountPool, UnknownAccount
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
 from erply_points.bulk.answers import Outcome, Rendering
-from erply_points.bulk.checking import SESSION_MISSING, check_all, prepare
+from erply_points.bulk.checking import SESSION_MISSING, Task, check_all, prepare
 from erply_points.bulk.envelope import BulkRequest
 from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.formats import Answer
@@ -66,7 +66,7 @@ class Dispatcher:
         error = bulk.format_error or error or bulk.error
         if error is not None:
             return self._whole_error(bulk, error, _rendering(account, await account.settings(), bulk, started))
-        tasks = check_all(bulk.sub_requests, session, dry_run=bulk.dry_run, references=bulk.references)
+        tasks = self._tasks(bulk, session)
         for task in tasks:
             if isinstance(task.call, Call) and task.call.prepare is not None:
                 await prepare(task, account, session)
@@ -79,6 +79,9 @@ class Dispatcher:
         if bulk.is_single:
             return Reply(rendering.single(bulk.sub_requests[0], job.outcomes[0]), replayed)
         return Reply(rendering.bulk(bulk.sub_requests, job.outcomes, job.error), replayed)
+
+    def _tasks(self, bulk: BulkRequest, session: OpenSession | None) -> list[Task]:
+        return check_all(bulk.sub_requests, session, dry_run=bulk.dry_run, references=bulk.references)
 
     @staticmethod
     async def _session(account: Account, bulk: BulkRequest) -> tuple[OpenSession | None, WireError | None]:

@@ -5,30 +5,17 @@ there. What a server of another make does not owe: fields of records that it lea
 `errorField` and `records` on errors. What it has beyond our schemas is its own affair. Why: decision 0033.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import ValidationError
-
 from erply_points import schemas
 from erply_points.contract.findings import Finding, exactly, shown
+from erply_points.contract.reference import ReferenceValidator
 
 COMMON: Final = "/schemas/erply/common.json"
 _FINDINGS_MAX: Final = 5
 """Of one list of records; the first few say what is wrong."""
-
-
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    # `$` of JSON Schema is the very end; Python's also stands before a last line feed.
-    if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-ReferenceValidator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-"""jsonschema, with the end of a pattern as JSON Schema means it."""
 
 
 @cache

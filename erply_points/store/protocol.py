@@ -82,6 +82,25 @@ class Store(Protocol):
         """Prove the ledger's conservation and the database's soundness; return what is wrong, a sentence each."""
         ...
 
+    async def clear(self) -> None:
+        """Delete everything but settings, users with their employees, and sessions; IDs of the rest start anew."""
+        ...
+
+    async def snapshot(self, name: str) -> None:
+        """Keep a copy of the account as it is now, in place of an earlier one of that name."""
+        ...
+
+    async def restore(self, name: str) -> None:
+        """Make the account what it was, settings and sessions included; the copy stays.
+
+        Whoever calls keeps everybody else from the account meanwhile. Raises FileNotFoundError.
+        """
+        ...
+
+    async def snapshots(self) -> list[str]:
+        """The names of the copies, sorted."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -99,5 +118,5 @@ class Stores(Protocol):
     async def codes(self) -> list[str]: ...
 
     async def remove(self, code: str) -> None:
-        """Delete an account. Raises AccountInUse if any process has it open."""
+        """Delete an account and its copies. Raises AccountInUse if any process has it open."""
         ...

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from erply_points.bulk import envelope, errors
 from erply_points.bulk.answers import Outcome, Rendering
-from erply_points.bulk.dispatcher import Dispatcher
-from erply_points.bulk.envelope import SubRequest
+from erply_points.bulk.dispatcher import Dispatcher, Reply
+from erply_points.bulk.envelope import BulkRequest, SubRequest
 from erply_points.bulk.errors import WireError
 from erply_points.bulk.formats import JSON
 from erply_points.web import parameters
@@ -43,14 +43,20 @@ class ErplyEndpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         bulk = envelope.decode(params, request.headers, request.client.host if request.client else "")
-        reply = await self._dispatcher.answer(bulk, started)
-        headers = {"content-type": bulk.answer_format.content_type}
-        if reply.replayed:
-            headers["idempotency-replayed"] = reply.replayed
-        return Response(bulk.answer_format.encode(reply.answer), headers=headers)
+        return await self._reply(bulk, started)
+
+    async def _reply(self, bulk: BulkRequest, started: float) -> Response:
+        return encoded(bulk, await self._dispatcher.answer(bulk, started))
 
     def routes(self) -> list[Route]:
         return [Route(path, self, methods=["GET", "POST"]) for path in ("/api", "/api/")]
+
+
+def encoded(bulk: BulkRequest, reply: Reply) -> Response:
+    headers = {"content-type": bulk.answer_format.content_type}
+    if reply.replayed:
+        headers["idempotency-replayed"] = reply.replayed
+    return Response(bulk.answer_format.encode(reply.answer), headers=headers)
 
 
 def _unreadable(http_status: int, message: str, started: float) -> Response:

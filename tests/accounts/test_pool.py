@@ -98,3 +98,64 @@ async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
             assert work.vat_rates.get(1) is not None
         await accounts.close()
     assert await administration.check_account(stores, "a1") == []
+
+
+async def test_a_shut_account(tmp_path: Path) -> None:
+    """Who uses an account finishes before it is shut; who comes meanwhile waits, and others are not kept waiting."""
+    accounts = AccountPool(await stores_with(tmp_path, "a1", "a2"))
+    told: list[str] = []
+    inside, leave, open_again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def early() -> None:
+        async with accounts.use("a1"):
+            inside.set()
+            await leave.wait()
+            told.append("early")
+
+    async def shut() -> None:
+        async with accounts.shut("a1"):
+            told.append("shut")
+            await open_again.wait()
+            told.append("open")
+
+    async def late() -> None:
+        async with accounts.use("a1") as account:
+            await account.settings()
+            told.append("late")
+
+    async with accounts.use("a2"):
+        pass
+    running = [asyncio.create_task(early())]
+    await inside.wait()
+    running += [asyncio.create_task(shut()), asyncio.create_task(late())]
+    await asyncio.sleep(0.02)
+    assert told == []
+    leave.set()
+    await asyncio.sleep(0.05)
+    assert told == ["early", "shut"]
+    async with accounts.use("a2"):
+        open_again.set()
+    await asyncio.gather(*running)
+    assert told == ["early", "shut", "open", "late"]
+    await accounts.close()
+
+
+async def test_giving_up_on_shutting_an_account(tmp_path: Path) -> None:
+    """Who stops waiting for an account to be left leaves it as it was."""
+    accounts = AccountPool(await stores_with(tmp_path, "a1"))
+    async with accounts.use("a1") as account:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02), accounts.shut("a1"):
+                pass
+        async with accounts.use("a1") as again:
+            assert again is account
+    await accounts.close()
+
+
+async def test_accounts_go_by_their_own_clocks(tmp_path: Path) -> None:
+    """Each account is given the clock of its code."""
+    clocks = {"a1": lambda: 1.0, "a2": lambda: 2.0}
+    accounts = AccountPool(await stores_with(tmp_path, "a1", "a2"), clocks.__getitem__)
+    async with accounts.use("a1") as first, accounts.use("a2") as second:
+        assert (first.clock(), second.clock()) == (1.0, 2.0)
+    await accounts.close()

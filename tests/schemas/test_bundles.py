@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 
 from erply_points import schemas
-from erply_points.contract.judge import ReferenceValidator
+from erply_points.contract.reference import ReferenceValidator
 from support.contract import reference
 
 NAMED = [uri for uri in schemas.all_schemas() if schemas.name_of(uri)]

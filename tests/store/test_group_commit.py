@@ -93,6 +93,18 @@ class FakeStore:
     async def check(self) -> list[str]:
         raise NotImplementedError
 
+    async def clear(self) -> None:
+        raise NotImplementedError
+
+    async def snapshot(self, name: str) -> None:
+        raise NotImplementedError
+
+    async def restore(self, name: str) -> None:
+        raise NotImplementedError
+
+    async def snapshots(self) -> list[str]:
+        raise NotImplementedError
+
     async def close(self) -> None:
         raise NotImplementedError
 

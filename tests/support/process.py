@@ -1,52 +1,5 @@
-"""The real server as a process of its own, on a free port."""
+"""The server as a process by the name that the tests know: the one that users' tests start."""
 
-import re
-import subprocess
-import sys
-import threading
-from pathlib import Path
+from erply_points.testing.server import ServerProcess
 
-
-class ServerProcess:
-    """`erply-points serve` on `data`. Its log is kept in `log`, and shown if it dies at the start."""
-
-    def __init__(self, data: Path, *options: str) -> None:
-        self.data = data
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "erply_points", "serve", "--data", str(data), "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.log: list[str] = []
-        self.url = ""
-        for line in self.process.stdout:
-            self.log.append(line)
-            if match := re.search(r"Serving (http://\S+)/api/", line):
-                self.url = match[1]
-                break
-        assert self.url, "the server did not start:\n" + "".join(self.log)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.log.extend(self.process.stdout)
-
-    def terminate(self) -> int:
-        """SIGTERM; the exit status."""
-        self.process.terminate()
-        return self._ended()
-
-    def kill(self) -> int:
-        """SIGKILL: no chance to finish anything."""
-        self.process.kill()
-        return self._ended()
-
-    def _ended(self) -> int:
-        status = self.process.wait(timeout=40)
-        self._reader.join(timeout=5)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return status
+__all__ = ["ServerProcess"]

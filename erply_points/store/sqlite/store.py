@@ -10,7 +10,7 @@ from typing import Any, Final
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
-from erply_points.store.sqlite import checking, listing, loading, migrations, tables
+from erply_points.store.sqlite import checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
@@ -156,6 +156,19 @@ class SQLiteStore:
 
     async def check(self) -> list[str]:
         return await self._reader.run(checking.check, self._reader.database)
+
+    async def clear(self) -> None:
+        await self._writer.run(copying.clear, self._writer.database)
+
+    async def snapshot(self, name: str) -> None:
+        await self._writer.run(copying.copy_out, self._writer.database, copying.copy_path(self.path, name))
+
+    async def restore(self, name: str) -> None:
+        await self._writer.run(copying.copy_in, self._writer.database, copying.copy_path(self.path, name))
+        self._settings = (-1, {})
+
+    async def snapshots(self) -> list[str]:
+        return sorted(copying.name_of(path) for path in copying.copies(self.path))
 
     async def close(self) -> None:
         try:

@@ -4,6 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from erply_points.store.sqlite.copying import copies
 from erply_points.store.sqlite.store import SQLiteStore, lock_account
 
 
@@ -32,5 +33,7 @@ class SQLiteStores:
         try:
             for suffix in (".db-wal", ".db-shm", ".db", ".lock"):
                 path.with_suffix(suffix).unlink(missing_ok=True)
+            for copy in copies(path):
+                copy.unlink()
         finally:
             os.close(lock)

@@ -190,3 +190,26 @@ async def test_a_wallet_is_read_ahead_so_far(lots: int, read: int, complete: boo
     await change(store, make, wallets(1))
     wallet = wallet_of(await look(store, wallets(1)), 1)
     assert (len(wallet.lots), wallet.complete) == (read, complete)
+
+
+async def test_a_copy_is_one_file_of_its_owner(store: SQLiteStore) -> None:
+    """A copy is readable by its owner only and leaves nothing beside it, neither when written nor when read."""
+    await store.snapshot("first")
+    await store.restore("first")
+    copies = [path for path in store.path.parent.iterdir() if "first" in path.name]
+    assert [path.name for path in copies] == ["shop.first.snapshot"]
+    assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
+
+
+async def test_a_locked_account_is_not_restored(store: SQLiteStore) -> None:
+    """While another program writes, neither a copy is read in nor a row deleted; afterwards both work."""
+    await store.snapshot("empty")
+    await change(store, lambda work: work.customers.put(1, customer(1)))
+    with _locked(store.path):
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await store.restore("empty")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await store.clear()
+    assert await listed(store, ALL_CUSTOMERS) == [1]
+    await store.restore("empty")
+    assert await listed(store, ALL_CUSTOMERS) == []
