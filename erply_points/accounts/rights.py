@@ -1,7 +1,7 @@
 """What a user may do. An integration's user may do everything unless something was denied.
 
 A right is either one of Erply's flags (`rightAddRewardPoints`) or an action on a kind of record (`customers.delete`).
-Source: `protocol/erply-calls.md`, getUserRights; `protocol/erply-errors.md`, 1060 to 1064.
+Source: `docs/protocol/erply-calls.md`, getUserRights; `docs/protocol/erply-errors.md`, 1060 to 1064.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """The dispatcher: checks a bulk in the documented order, runs its sub-requests in theirs, and answers each.
 
-Order of checks (`protocol/erply-envelope.md`, section 6): account, format, session, size and shape; then for each
+Order of checks (`docs/protocol/erply-envelope.md`, section 6): account, format, session, size and shape; then for each
 sub-request its name, its parameters, its references; then it runs. One error per sub-request, the first wins, and no
 sub-request stops another.
 """

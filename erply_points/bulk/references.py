@@ -1,7 +1,7 @@
 """Values that a sub-request takes from the answers before it in the bulk.
 
 CURRENT_INVOICE_ID is the document that the nearest saveSalesDocument before it has saved; where it may stand, the
-schemas say (`invoiceReference`). Facts and decisions: `protocol/current-invoice-id.md`. Where the bulk says
+schemas say (`invoiceReference`). Facts and decisions: `docs/protocol/current-invoice-id.md`. Where the bulk says
 `references=1`, any value may be `@{NAME.field}`: a field of the answer to the sub-request whose requestID is NAME.
 """
 

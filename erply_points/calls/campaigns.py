@@ -1,6 +1,6 @@
-"""Promotions, which this server keeps for the tills that apply them. Facts: `protocol/erply-calls.md`, "Promotions".
+"""Promotions, which this server keeps for the tills that apply them. Facts: `docs/protocol/erply-calls.md`, "Promotions".
 
-Of their many rules only those are checked that `protocol/erply-errors.md` calls necessary; the rest is stored as sent.
+Of their many rules only those are checked that `docs/protocol/erply-errors.md` calls necessary; the rest is stored as sent.
 """
 
 import re

@@ -1,6 +1,6 @@
 """editEarnedRewardPointRecord and editUsedRewardPointRecord: corrections of the histories.
 
-Facts: `protocol/erply-calls.md`. The number of points is never edited. Moving a record to another customer moves its
+Facts: `docs/protocol/erply-calls.md`. The number of points is never edited. Moving a record to another customer moves its
 points. What a record said before and after is kept, with who changed it.
 """
 

@@ -1,4 +1,4 @@
-"""Coupon rules, the blueprints of issued coupons. Facts: `protocol/erply-calls.md`, "Coupons"."""
+"""Coupon rules, the blueprints of issued coupons. Facts: `docs/protocol/erply-calls.md`, "Coupons"."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Customers. Facts: `protocol/erply-calls.md`, "saveCustomer", "getCustomers" and "deleteCustomer"."""
+"""Customers. Facts: `docs/protocol/erply-calls.md`, "saveCustomer", "getCustomers" and "deleteCustomer"."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Employees. Facts: `protocol/erply-calls.md`, "getEmployees"."""
+"""Employees. Facts: `docs/protocol/erply-calls.md`, "getEmployees"."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Gift cards. Facts: `protocol/erply-calls.md`, "Gift cards".
+"""Gift cards. Facts: `docs/protocol/erply-calls.md`, "Gift cards".
 
 What a card holds is what the client says: the server never reduces a balance, and no error code says that a card holds
 too little.

@@ -1,4 +1,4 @@
-"""Issued coupons, the numbered pieces of a coupon rule. Facts: `protocol/erply-calls.md`, "Coupons".
+"""Issued coupons, the numbered pieces of a coupon rule. Facts: `docs/protocol/erply-calls.md`, "Coupons".
 
 Issuing takes the rule's cost in points from the customer, in one step with the coupon; a correction takes nothing. A
 coupon can be used until the end of its last day, as the account's time zone has it.

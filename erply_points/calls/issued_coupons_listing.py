@@ -1,4 +1,4 @@
-"""getIssuedCoupons. Facts: `protocol/erply-calls.md`, "Coupons"."""
+"""getIssuedCoupons. Facts: `docs/protocol/erply-calls.md`, "Coupons"."""
 
 from datetime import date, timedelta
 from typing import Any, Final

@@ -1,7 +1,7 @@
 """Master data that others refer to by ID: how warehouses, points of sale, employees and campaigns are kept.
 
 All four have a name, a code and what else was said of them; what is special to one stands in the module of its calls.
-Facts: `protocol/erply-calls.md`, "Master data".
+Facts: `docs/protocol/erply-calls.md`, "Master data".
 """
 
 import re

@@ -1,6 +1,6 @@
 """Money as decimals and cents, and the totals of a sales document. Pure.
 
-Source: `protocol/erply-calls.md`, "Totals". Every step rounds half away from zero.
+Source: `docs/protocol/erply-calls.md`, "Totals". Every step rounds half away from zero.
 """
 
 from collections.abc import Iterable

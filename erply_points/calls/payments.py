@@ -1,4 +1,4 @@
-"""Payments. Facts: `protocol/erply-calls.md`, "Payments".
+"""Payments. Facts: `docs/protocol/erply-calls.md`, "Payments".
 
 A payment counts towards what its document shows as paid, whatever its type. Card data live in attributes, under
 whichever name they were sent, and of the card's number only the last four digits are kept.

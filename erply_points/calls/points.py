@@ -1,4 +1,4 @@
-"""Reward points: subtract, add, balance and the two histories. Facts: `protocol/erply-calls.md`, "Points"."""
+"""Reward points: subtract, add, balance and the two histories. Facts: `docs/protocol/erply-calls.md`, "Points"."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal

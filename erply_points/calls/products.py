@@ -1,4 +1,4 @@
-"""Products. Facts: `protocol/erply-calls.md`, "getProducts" and "saveProduct"."""
+"""Products. Facts: `docs/protocol/erply-calls.md`, "getProducts" and "saveProduct"."""
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal

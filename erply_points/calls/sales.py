@@ -1,6 +1,6 @@
 """saveSalesDocument: a sales document, its number, its totals and what it earns.
 
-Facts: `protocol/erply-calls.md`, "Sales documents". Which fields are only stored, the schema says (`x-use`).
+Facts: `docs/protocol/erply-calls.md`, "Sales documents". Which fields are only stored, the schema says (`x-use`).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""deleteSalesDocument: what the document did to the points is undone. Facts: `protocol/erply-calls.md`."""
+"""deleteSalesDocument: what the document did to the points is undone. Facts: `docs/protocol/erply-calls.md`."""
 
 from collections.abc import Mapping
 from typing import Final

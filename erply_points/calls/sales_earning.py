@@ -1,6 +1,6 @@
 """What a sale earns when it is confirmed, and what a new price changes about it.
 
-Facts: `protocol/erply-calls.md`, "Points". Rules: docs/decisions/0021-prices-of-a-confirmed-sale.md.
+Facts: `docs/protocol/erply-calls.md`, "Points". Rules: docs/decisions/0021-prices-of-a-confirmed-sale.md.
 """
 
 from collections.abc import Iterable

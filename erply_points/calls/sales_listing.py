@@ -1,4 +1,4 @@
-"""getSalesDocuments. Facts: `protocol/erply-calls.md`; the record's types are those of Erply's Go client."""
+"""getSalesDocuments. Facts: `docs/protocol/erply-calls.md`; the record's types are those of Erply's Go client."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal

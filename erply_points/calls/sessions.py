@@ -1,4 +1,4 @@
-"""Log-in and sessions. Facts: `protocol/erply-envelope.md`, section 4.
+"""Log-in and sessions. Facts: `docs/protocol/erply-envelope.md`, section 4.
 
 A password is checked before the transaction begins, because that is slow on purpose. Failed log-ins are counted for
 each user name, known or not, so that nothing tells a known name from an unknown one.

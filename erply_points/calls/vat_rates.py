@@ -1,4 +1,4 @@
-"""VAT rates. Facts: `protocol/erply-calls.md`, "getVatRates" and "saveVatRate"."""
+"""VAT rates. Facts: `docs/protocol/erply-calls.md`, "getVatRates" and "saveVatRate"."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal

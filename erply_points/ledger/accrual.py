@@ -1,6 +1,6 @@
 """What a sale earns, and until when.
 
-Source: `protocol/erply-calls.md`, "Points": pre-tax amount, fractions rounded up to whole points.
+Source: `docs/protocol/erply-calls.md`, "Points": pre-tax amount, fractions rounded up to whole points.
 """
 
 from datetime import UTC, datetime, tzinfo

@@ -18,7 +18,7 @@ class Lot(NamedTuple):
     """Points earned together: they became available together and expire together.
 
     `created_at` is when the earning says it happened, not when it was recorded. References are 0 where
-    there is none. Source: DESIGN.md, "Data".
+    there is none. Source: docs/design.md, "Data".
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""switchUser: another user at the same till, by PIN. Facts: `protocol/erply-envelope.md`, section 4."""
+"""switchUser: another user at the same till, by PIN. Facts: `docs/protocol/erply-envelope.md`, section 4."""
 
 import asyncio
 import sqlite3
