@@ -1,7 +1,7 @@
 """Answers: what became of each sub-request, in the shape that clients expect.
 
-Facts: `docs/protocol/erply-envelope.md`, sections 2 and 3. An answer belongs to its request by construction: both stand at
-the same place of their lists.
+Facts: `docs/protocol/erply-envelope.md`, sections 2 and 3. An answer belongs to its request by construction: both stand
+at the same place of their lists.
 """
 
 from collections.abc import Iterable, Mapping

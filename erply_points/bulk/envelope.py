@@ -1,7 +1,8 @@
 """The envelope: from the parameters of an HTTP request to a `BulkRequest`.
 
-Facts: `docs/protocol/erply-envelope.md`, sections 1 to 3. A single call is a bulk of one; only its answer looks different.
-What is wrong with the envelope as a whole is found here but reported by the dispatcher, in the documented order.
+Facts: `docs/protocol/erply-envelope.md`, sections 1 to 3. A single call is a bulk of one; only its answer looks
+different. What is wrong with the envelope as a whole is found here but reported by the dispatcher, in the documented
+order.
 """
 
 import json

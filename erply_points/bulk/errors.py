@@ -1,6 +1,6 @@
 """Erply's error codes: the one table from what was refused to the number a client sees.
 
-Source: `docs/protocol/erply-errors.md`. A type that is not in the table reaches no client; a test holds the table complete.
+Source: `docs/protocol/erply-errors.md`. A type that is not in the table reaches no client; a test holds it complete.
 """
 
 from collections.abc import Mapping

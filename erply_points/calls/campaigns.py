@@ -1,6 +1,7 @@
-"""Promotions, which this server keeps for the tills that apply them. Facts: `docs/protocol/erply-calls.md`, "Promotions".
+"""Promotions, which this server keeps for the tills that apply them.
 
-Of their many rules only those are checked that `docs/protocol/erply-errors.md` calls necessary; the rest is stored as sent.
+Facts: `docs/protocol/erply-calls.md`, "Promotions". Of their many rules only those are checked that
+`docs/protocol/erply-errors.md` calls necessary; the rest is stored as sent.
 """
 
 import re

@@ -1,7 +1,7 @@
 """editEarnedRewardPointRecord and editUsedRewardPointRecord: corrections of the histories.
 
-Facts: `docs/protocol/erply-calls.md`. The number of points is never edited. Moving a record to another customer moves its
-points. What a record said before and after is kept, with who changed it.
+Facts: `docs/protocol/erply-calls.md`. The number of points is never edited. Moving a record to another customer moves
+its points. What a record said before and after is kept, with who changed it.
 """
 
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Warehouses, which are stores, and the points of sale in them. Facts: `docs/protocol/erply-calls.md`, "Master data"."""
+"""Warehouses, which are stores, and their points of sale. Facts: `docs/protocol/erply-calls.md`, "Master data"."""
 
 from collections.abc import Iterator
 from decimal import Decimal

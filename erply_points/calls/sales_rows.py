@@ -1,4 +1,4 @@
-"""The rows of a sales document: from numbered parameters to priced rows. Facts: `docs/protocol/erply-calls.md`, "Rows"."""
+"""The rows of a document: from numbered parameters to priced rows. Facts: `docs/protocol/erply-calls.md`, "Rows"."""
 
 import re
 from collections.abc import Iterable, Iterator
