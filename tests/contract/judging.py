@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 from erply_points.contract import cases
 from erply_points.contract.cases import Case
 from erply_points.contract.results import Outcome, Report
+from support.client import Erply
 
 Run = Callable[..., Report]
 
@@ -26,3 +29,11 @@ def folder(path: Path, text: str) -> Path:
     path.mkdir(exist_ok=True)
     (path / "own.toml").write_text(text, "utf-8")
     return path
+
+
+async def furnish(url: str, account: str) -> None:
+    """A store and a till, which no case makes."""
+    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
+        erply = await Erply(http, account).log_in()
+        store = await erply.record("saveWarehouse", nameENG="South")
+        await erply.record("savePointOfSale", name="Till 1", warehouseID=store["warehouseID"])

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from contract.judging import furnish
 from erply_points.accounts import administration
 from erply_points.app import stores_of
 from erply_points.calls.registry import CALLS
@@ -37,14 +38,6 @@ def report(path: Path) -> dict[str, Any]:
 def failures(path: Path) -> int:
     """What a JUnit report counts as failed."""
     return int(ET.parse(path).getroot().attrib["failures"])  # noqa: S314 - written by ourselves
-
-
-async def furnish(url: str, account: str) -> None:
-    """A store and a till, which no case makes."""
-    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
-        erply = await Erply(http, account).log_in()
-        store = await erply.record("saveWarehouse", nameENG="South")
-        await erply.record("savePointOfSale", name="Till 1", warehouseID=store["warehouseID"])
 
 
 def test_every_case_passes(server: ServerProcess, account: str, tmp_path: Path) -> None:
