@@ -346,6 +346,9 @@ async def test_example_10_3_invoice_payment_and_redemption(shop: Shop) -> None:
     if payment["status"]["errorCode"] != 1005:
         assert next(iter(payment["records"][0])) == "paymentID"
     again = await post_requests(shop, requests)
+    assert [each["records"] for each in again["requests"]] == [each["records"] for each in answer["requests"]]
+    await shop.set(retry="erply")
+    again = await post_requests(shop, requests)
     assert outcomes(again)[0] == (1206, "temporaryUUID")
     assert outcomes(again)[2] == (1158, "invoiceID")
     assert await shop.balance(5) == 318
