@@ -165,7 +165,9 @@ class Retries:
     @cached_property
     def _fingerprint(self) -> bytes:
         """What is the same whenever the request is the same. IDs that only number the answers do not count."""
-        return _digest([self._bulk.atomic, self._bulk.references, *map(_content, self._bulk.sub_requests)])
+        sub_requests = self._bulk.sub_requests
+        names = [each.request_id for each in sub_requests] if self._bulk.references else None
+        return _digest([self._bulk.atomic, names, *map(_content, sub_requests)])
 
 
 def _of_session(sub_request: SubRequest) -> bool:

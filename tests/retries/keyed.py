@@ -238,5 +238,6 @@ def examples(count: int) -> settings:
         max_examples=int(os.environ.get("ERPLY_POINTS_EXAMPLES", count)),
         phases=[Phase.explicit, Phase.generate],
         deadline=None,
+        report_multiple_bugs=False,
         suppress_health_check=[HealthCheck.too_slow],
     )

@@ -6,7 +6,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -14,30 +13,37 @@ from urllib.parse import urlencode, urlsplit
 
 from retries.keyed import Request
 from support.client import Erply
-from support.process import ServerProcess
 
 SECONDS_MAX: Final = 20.0
 
 
-class MortalServer(ServerProcess):
-    """The server, but killed at a moment, `before` or `after` the commit: see `mortal_server.py`."""
+class MortalServer:
+    """The server, but killed by a request at a moment, `before` or `after` its commit: see `mortal_server.py`."""
 
     def __init__(self, data: Path, moment: str) -> None:
         launcher = str(Path(__file__).with_name("mortal_server.py"))
-        self.data = data
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, launcher, moment, "serve", "--data", str(data), "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert self.process.stdout is not None
-        self.log = [self.process.stdout.readline()]
-        serving = re.search(r"Serving (http://\S+)/api/", self.log[0])
-        assert serving, "the server did not start:\n" + "".join([*self.log, *self.process.stdout])
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        serving = re.search(r"Serving (http://\S+)/api/", line)
+        assert serving, "the server did not start:\n" + line + self._process.stdout.read()
         self.url = serving[1]
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+
+    def died(self) -> int:
+        """Wait until it is dead; the exit status."""
+        return self._process.wait(SECONDS_MAX)
+
+    def kill(self) -> None:
+        """Make sure that it is gone."""
+        self._process.kill()
+        self._process.wait(SECONDS_MAX)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 class Sent:

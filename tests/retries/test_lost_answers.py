@@ -6,10 +6,11 @@ meanwhile; the server is killed between commit and answer, or just before the co
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ from support.client import Erply
 from support.process import ServerProcess
 from support.shop import new_account
 
+Server = TypeVar("Server", ServerProcess, MortalServer)
 POINTS: Final = 1_000
 CROWD: Final = 20
 crowds = pytest.mark.parametrize("times", [1, CROWD], ids=["alone", "twenty at once"])
@@ -148,9 +150,9 @@ async def test_the_server_is_killed(tmp_path: Path, moment: str, times: int) -> 
             all_lost = [await Lost.prepared(till, kind, f"{kind}-killed") for kind in KEYS]
         assert server.terminate() == 0
     for lost in all_lost:
-        with running(MortalServer(data, moment)) as server, contextlib.ExitStack() as stack:
-            sent = [stack.enter_context(Sent(server.url, till, lost.request)) for _ in range(times)]
-            assert await asyncio.to_thread(server.process.wait, SECONDS_MAX) == -9
+        with running(MortalServer(data, moment)) as mortal, contextlib.ExitStack() as stack:
+            sent = [stack.enter_context(Sent(mortal.url, till, lost.request)) for _ in range(times)]
+            assert await asyncio.to_thread(mortal.died) == -signal.SIGKILL
             assert await asyncio.to_thread(answers, sent) == [b""] * times
     with running(ServerProcess(data)) as server:
         async with till_of(server, code, key) as till:
@@ -165,7 +167,7 @@ def answers(sent: Sequence[Sent]) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def running(server: ServerProcess) -> Iterator[ServerProcess]:
+def running(server: Server) -> Iterator[Server]:
     """A server that is gone afterwards, whatever happens."""
     try:
         yield server

@@ -307,6 +307,17 @@ async def test_sent_again_with_a_key(shop: Shop) -> None:
     assert len(await shop.records("getCustomers")) == 1
 
 
+async def test_names_are_content(shop: Shop) -> None:
+    """Under a key, requestIDs that references call by name are content: with others it is another request."""
+    bulk = [{**NEW, "requestID": "a", "code": "A"}, {**NEW, "requestID": "b", "code": "B"}]
+    gift = to_new(earning(0, 5), "@{a.customerID}")
+    first = await send(shop, by_header("k", [*bulk, gift], references=1))
+    assert first.codes == [0, 0, 0]
+    swapped = [{**bulk[0], "requestID": "b"}, {**bulk[1], "requestID": "a"}]
+    assert (await send(shop, by_header("k", [*swapped, gift], references=1))).status == (1013, "idempotencyKey")
+    assert await send(shop, by_header("k", [*bulk, gift], references=1)) == Reply(first.body, "true")
+
+
 async def test_a_first_answer_is_a_source(shop: Shop) -> None:
     """Where requestIDs are unique, what was done before can be referred to as if it were done now."""
     await shop.set(unique_request_ids="1")
