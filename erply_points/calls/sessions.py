@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from erply_points.accounts.account import Account, OpenSession
-from erply_points.accounts.passwords import hash_pin, hash_session_key, new_session_key
+from erply_points.accounts.passwords import hash_key, hash_pin, new_session_key
 from erply_points.calls.call import Call, Context, Params, Record
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import CredentialMissing, LoginFailed, PinLogin, UserBlocked
@@ -103,7 +103,7 @@ def _open(context: Context, params: Params, call: str) -> Record:
     asked = params.get("sessionLength", 0)
     length = min(asked, SESSION_SECONDS_MAX) if asked > 0 else SESSION_SECONDS_DEFAULT
     key = new_session_key()
-    session = Session(hash_session_key(key), logged_in.user.id, context.now, context.now + length)
+    session = Session(hash_key(key), logged_in.user.id, context.now, context.now + length)
     context.work.sessions.put(session.key_hash, session)
     if logged_in.forgiven_key and context.work.login_failures.get(logged_in.forgiven_key) is not None:
         context.work.login_failures.delete(logged_in.forgiven_key)
