@@ -39,6 +39,20 @@ def _integer(value: Any) -> Any:
     return value
 
 
+_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,3})?")
+
+
+def _number(value: Any) -> Any:
+    """A float of at most 15 digits is the decimal that it was written as."""
+    if isinstance(value, str):
+        if not value:
+            return ABSENT
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        value = float(value) if _NUMBER.fullmatch(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _FLAGS: Final = {"true": 1, "false": 0}
 
 
@@ -76,6 +90,8 @@ def kind_of(schema: schemas.Schema) -> Kind:
     expected = schema.get("type")
     if expected == "integer":
         return Kind(int, _flag if schema.get("enum") == [0, 1] else _integer)
+    if expected == "number":
+        return Kind(int, _number)
     if expected == "string":
         return Kind(object, _choice) if "enum" in schema else Kind(str, _text)
     if expected is None and "anyOf" in schema:

@@ -69,7 +69,7 @@ async def test_adjustments_are_added_up(store: Store) -> None:
 
 
 async def test_what_belongs_to_a_customer(store: Store, stores: OpenStores) -> None:
-    """A customer's identifiers, programs and wallets; they go with the customer."""
+    """A customer's identifiers, programs and wallets; an identifier can pass on while its customer goes."""
 
     def make(work: UnitOfWork) -> None:
         work.programs.put(97, Program(97, "Club"))
@@ -89,10 +89,19 @@ async def test_what_belongs_to_a_customer(store: Store, stores: OpenStores) -> N
     assert work.enrolments_of.get(1) == (Enrolment(1, 97, 100),)
     assert [totals.balance for totals in work.wallets_of.get(2) or ()] == [50]
     assert not any(work.tables[name].get(3) for name in needs)
-    await change(store, lambda work: work.customers.delete(1), {"customers": {1}})
-    work = await look(store, {**needs, "identifiers": {("email", "1"), ("email", "2")}})
-    assert (work.identifiers.get(("email", "1")), work.enrolments_of.get(1)) == (None, None)
-    assert work.identifiers.get(("email", "2")) == Identifier("email", "2", 2)
+
+    def unmake(work: UnitOfWork) -> None:
+        work.customers.delete(1)
+        work.enrolments.delete((1, 97))
+        for kind in ("mobile", "email"):
+            work.identifiers.delete((kind, "1"))
+        work.identifiers.put(("email", "1"), Identifier("email", "1", 2))
+
+    mine = {"identifiers": {("email", "1"), ("mobile", "1")}, "enrolments": {(1, 97)}, "customers": {1}}
+    await change(store, unmake, mine)
+    work = await look(store, {**needs, **mine})
+    assert (work.identifiers.get(("mobile", "1")), work.enrolments_of.get(1)) == (None, None)
+    assert work.identifiers.get(("email", "1")) == Identifier("email", "1", 2)
     assert await store.check() == []
 
 

@@ -40,6 +40,10 @@ class Shop(Erply):
         """Change settings of the account, as `erply-points account set` does."""
         await administration.set_settings(stores_of(self.settings), self.code, settings)
 
+    async def apply(self, text: str) -> None:
+        """Apply an account's file, as `erply-points apply` does."""
+        await administration.apply_file(stores_of(self.settings), self.code, text)
+
     async def check(self) -> list[str]:
         """What `erply-points check` finds wrong."""
         return await administration.check_account(stores_of(self.settings), self.code)

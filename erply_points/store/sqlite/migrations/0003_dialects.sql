@@ -15,7 +15,7 @@ CREATE UNIQUE INDEX currencies_points ON currencies (program_id) WHERE is_points
 
 -- Every customer is in the default program; here stand the others that a customer is in.
 CREATE TABLE enrolments (
-    customer_id INTEGER NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
+    customer_id INTEGER NOT NULL REFERENCES customers (id),
     program_id  INTEGER NOT NULL REFERENCES programs (id) ON DELETE CASCADE,
     enrolled_at INTEGER NOT NULL,
     PRIMARY KEY (customer_id, program_id)
@@ -37,7 +37,7 @@ CREATE TABLE reasons (
 CREATE TABLE identifiers (
     kind        TEXT NOT NULL CHECK (kind IN ('externalId', 'mobile', 'email', 'profileId')),
     value       TEXT NOT NULL CHECK (value <> ''),
-    customer_id INTEGER NOT NULL REFERENCES customers (id) ON DELETE CASCADE,
+    customer_id INTEGER NOT NULL REFERENCES customers (id),
     PRIMARY KEY (kind, value)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identifiers_customer ON identifiers (customer_id);
@@ -53,7 +53,7 @@ INSERT INTO identifiers (kind, value, customer_id)
 
 -- What an enrolment as a member said beyond what a customer has.
 CREATE TABLE members (
-    customer_id INTEGER PRIMARY KEY REFERENCES customers (id) ON DELETE CASCADE,
+    customer_id INTEGER PRIMARY KEY REFERENCES customers (id),
     fields      TEXT NOT NULL CHECK (json_valid(fields))
 ) STRICT;
 
