@@ -19,7 +19,9 @@ from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores
 from erply_points.store.sqlite.stores import SQLiteStores
 from erply_points.web import schemas
+from erply_points.web.capillary import CapillaryEndpoints
 from erply_points.web.erply import ErplyEndpoint
+from erply_points.web.fabric import FabricEndpoints
 
 
 def stores_of(settings: ServerSettings) -> Stores:
@@ -44,8 +46,10 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
     for call in CALLS:
         validator(call)  # Compiled now, so that no request waits for it.
     erply = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
+    dialects = (CapillaryEndpoints(accounts, settings.body_size_max), FabricEndpoints(accounts, settings.body_size_max))
+    others = [route for dialect in dialects for route in dialect.routes()]
     return Starlette(
-        routes=[*erply.routes(), *schemas.routes(), Route("/health", _health)],
+        routes=[*erply.routes(), *others, *schemas.routes(), Route("/health", _health)],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )

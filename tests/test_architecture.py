@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "erply_points"
 
-LAYERS = ("cli", "demonstration", "server", "app", "web", "bulk", "calls", "accounts", "store", "ledger")
+LAYERS = ("cli", "demonstration", "server", "app", "web", "bulk", "dialects", "calls", "accounts", "store", "ledger")
 """From the top; a module may import its own layer and those below."""
 
 FOUNDATION = {"settings", "schemas", "__init__"}

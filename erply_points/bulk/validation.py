@@ -156,7 +156,7 @@ class CallValidator:
             for pattern, described in self._patterns.items()
             if not _NUMBERED.fullmatch(pattern)
         ]
-        self._compiled = jsonschema_rs.validator_for(self.schema, registry=_compiled_registry())
+        self._compiled = jsonschema_rs.validator_for(self.schema, registry=schemas.compiled_registry())
         self._order = {name: position for position, name in enumerate(self._properties)}
 
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,11 +247,6 @@ def _field_of(path: list[str | int], message: str) -> str:
     match = _REQUIRED_NAME.match(message)
     assert match, message
     return match[1]
-
-
-@cache
-def _compiled_registry() -> jsonschema_rs.Registry:
-    return jsonschema_rs.Registry(list(schemas.all_schemas().items()))
 
 
 @cache

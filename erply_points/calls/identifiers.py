@@ -34,10 +34,10 @@ def taken(context: Context, customer_id: int, wanted: Mapping[str, str]) -> Iter
             yield kind
 
 
-def identify(context: Context, customer_id: int, wanted: Mapping[str, str], *, is_new: bool) -> None:
+def identify(context: Context, customer_id: int, wanted: Mapping[str, str], *, is_new: bool) -> str:
     """Let a customer be found by `wanted`, by kind, and no more by what these were before; empty ones are taken away.
 
-    A new customer gets a profile ID besides. None of `wanted` is another customer's.
+    A new customer gets a profile ID besides, which is returned. None of `wanted` is another customer's.
     """
     work = context.work
     before = () if is_new else work.identifiers_of.get(customer_id) or ()
@@ -51,6 +51,7 @@ def identify(context: Context, customer_id: int, wanted: Mapping[str, str], *, i
         if value:
             work.identifiers.put((kind, value), Identifier(kind, value, customer_id))
     work.drop(work.identifiers_of, customer_id)
+    return given.get(PROFILE, "")
 
 
 def forget(context: Context, customer_id: int) -> None:

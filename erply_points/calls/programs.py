@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Context
 from erply_points.ledger.amounts import MILLIPOINTS_PER_POINT, Millipoints, to_points
 from erply_points.store.configuration import Currency, Enrolment
-
-CATEGORIES: Final = ("REGULAR", "PROMISED", "EXTERNAL_TRIGGER_BASED")
 
 
 def default_points(context: Context) -> Currency:
@@ -36,9 +33,10 @@ def enrol(context: Context, customer_id: int, program_ids: Iterable[int]) -> Non
 
 def decimals(amount: Decimal) -> int:
     """How many decimals an amount has, zeros at its end not counted."""
-    sign_digits_exponent = amount.normalize().as_tuple()
-    assert isinstance(sign_digits_exponent.exponent, int)
-    return max(0, -sign_digits_exponent.exponent)
+    _, digits, exponent = amount.as_tuple()
+    assert isinstance(exponent, int)
+    zeros = next((count for count, digit in enumerate(reversed(digits)) if digit), len(digits))
+    return max(0, -exponent - zeros)
 
 
 def millipoints(amount: Decimal) -> Millipoints:

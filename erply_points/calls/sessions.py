@@ -27,7 +27,7 @@ SWITCH_SECONDS: Final = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class _CountFailure:
+class CountFailure:
     """A job of its own: the failure is kept although the log-in changes nothing."""
 
     key: str
@@ -48,6 +48,21 @@ class _CountFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgiveFailures:
+    """A job: failed log-ins under a key count no more."""
+
+    key: str
+    keeps: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> Needs:
+        return {"login_failures": {self.key}}
+
+    async def run(self, transaction: Transaction) -> None:
+        transaction.work.login_failures.delete(self.key)
+
+
+@dataclass(frozen=True, slots=True)
 class _LoggedIn:
     user: User
     forgiven_key: str = ""
@@ -61,7 +76,7 @@ async def _not_blocked(account: Account, key: str) -> None:
 
 
 async def _refuse(account: Account, key: str, message: str) -> LoginFailed:
-    await account.run(_CountFailure(key, int(account.clock())), write=True)
+    await account.run(CountFailure(key, int(account.clock())), write=True)
     return LoginFailed(None, message)
 
 

@@ -1,5 +1,7 @@
 """The contract of what other dialects need: what belongs to a wallet or a customer, and what is configured and used."""
 
+from typing import Any
+
 from erply_points.store.configuration import (
     Adjusted,
     AdjustedQuery,
@@ -97,7 +99,11 @@ async def test_what_belongs_to_a_customer(store: Store, stores: OpenStores) -> N
             work.identifiers.delete((kind, "1"))
         work.identifiers.put(("email", "1"), Identifier("email", "1", 2))
 
-    mine = {"identifiers": {("email", "1"), ("mobile", "1")}, "enrolments": {(1, 97)}, "customers": {1}}
+    mine: dict[str, set[Any]] = {
+        "identifiers": {("email", "1"), ("mobile", "1")},
+        "enrolments": {(1, 97)},
+        "customers": {1},
+    }
     await change(store, unmake, mine)
     work = await look(store, {**needs, **mine})
     assert (work.identifiers.get(("mobile", "1")), work.enrolments_of.get(1)) == (None, None)
