@@ -77,13 +77,13 @@ def demo(data: Path, port: int, *, once: bool) -> None:
     """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
     settings = ServerSettings(data=data, port=port)
     listener = _listen(settings)
-    _run(demonstration.prepare(_stores(data)))
+    api_client = _run(demonstration.prepare(_stores(data)))
     failures: list[BaseException] = []
 
     async def ready(url: str, server: Server) -> None:
         async def show() -> None:
             try:
-                await demonstration.show(url, Console(highlight=False), goes_on=not once)
+                await demonstration.show(url, Console(highlight=False), api_client, goes_on=not once)
             except Exception as error:  # noqa: BLE001 - reported below, once the server has stopped
                 failures.append(error)
             if once or failures:

@@ -10,7 +10,6 @@ from erply_points import schemas
 from erply_points.calls.registry import CALLS
 from erply_points.cli import main
 
-
 DIALECTS = {
     *("negativePointsAdjustment", "tokenGenerate"),
     *("points-adjustment", "points-activate", "members", "member-points", "token"),
