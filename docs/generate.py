@@ -17,6 +17,7 @@ from erply_points.accounts.settings import described, passed_on
 from erply_points.bulk.errors import CODES, MEANINGS
 from erply_points.calls.registry import CALLS
 from erply_points.contract import cases
+from erply_points.dialects import capillary, fabric
 
 FOLDER = Path(__file__).parent
 RELEASED = FOLDER.parent / "tests" / "schemas" / "released"
@@ -49,6 +50,16 @@ def errors() -> str:
         "or null) and\n`errorMessage` (one plain sentence). Codes are Erply's. HTTP is 200 for all of them, but 413 "
         "for a body over\nthe limit and 408 for one that is too slow.\n\n"
         + _table(("code", "meaning"), sorted(meanings))
+        + "\n## Capillary's calls\n\nIn the order of the checks, but for 400, which comes after 8015. HTTP is "
+        "400 for all codes above 1000.\n\n"
+        + _table(
+            ("code", "message", "when"),
+            ((code, f"`{message}`", when) for code, (message, when) in capillary.ERRORS.items()),
+        )
+        + "\n## fabric's calls\n\n"
+        + _table(
+            ("HTTP", "message", "when"), ((status, message, when) for status, (message, when) in fabric.ERRORS.items())
+        )
     )
 
 

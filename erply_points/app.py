@@ -22,7 +22,9 @@ from erply_points.store.protocol import Stores
 from erply_points.store.sqlite.stores import SQLiteStores
 from erply_points.web import sandbox as control
 from erply_points.web import schemas
+from erply_points.web.capillary import CapillaryEndpoints
 from erply_points.web.erply import ErplyEndpoint
+from erply_points.web.fabric import FabricEndpoints
 from erply_points.web.faulty import SandboxEndpoint
 
 
@@ -57,8 +59,10 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
 
     for call in CALLS:
         validator(call)  # Compiled now, so that no request waits for it.
+    dialects = (CapillaryEndpoints(accounts, settings.body_size_max), FabricEndpoints(accounts, settings.body_size_max))
+    others = [route for dialect in dialects for route in dialect.routes()]
     return Starlette(
-        routes=[*endpoint.routes(), *routes],
+        routes=[*endpoint.routes(), *others, *routes],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.console import Console
 from erply_points import __version__, demonstration, schemas
 from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
+from erply_points.accounts.declaration import InvalidFile, WouldLose
 from erply_points.accounts.settings import InvalidSetting, described
 from erply_points.app import create_app, stores_of
 from erply_points.contract import cases, reporters, runner, wire
@@ -50,7 +51,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; what can be mended by the user becomes one line and exit status 2."""
     try:
         return asyncio.run(work)
-    except (Invalid, InvalidSetting) as error:
+    except (Invalid, InvalidFile, InvalidSetting) as error:
         raise click.UsageError(str(error)) from None
     except (StoreUnavailable, OSError) as error:
         raise click.ClickException(str(error)) from None
@@ -113,13 +114,13 @@ def demo(data: Path, port: int, *, once: bool) -> None:
     """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
     settings = ServerSettings(data=data, port=port)
     listener = _listen(settings)
-    _run(demonstration.prepare(_stores(data)))
+    api_client = _run(demonstration.prepare(_stores(data)))
     failures: list[BaseException] = []
 
     async def ready(url: str, server: Server) -> None:
         async def show() -> None:
             try:
-                await demonstration.show(url, Console(highlight=False), goes_on=not once)
+                await demonstration.show(url, Console(highlight=False), api_client, goes_on=not once)
             except Exception as error:  # noqa: BLE001 - reported below, once the server has stopped
                 failures.append(error)
             if once or failures:
@@ -232,6 +233,51 @@ def create_user(
     pin = _secret("PIN", stdin=password_stdin) if with_pin else ""
     _run(administration.create_user(_stores(data), code, username, password, pin, user_rights))
     click.echo(f"User {username} of account {code} is ready.")
+
+
+@main.group()
+def client() -> None:
+    """Make API clients, which call the Capillary and fabric endpoints."""
+
+
+@client.command("create")
+@_data
+@click.argument("code")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the key and the secret as one JSON object.")
+def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
+    """Make an API client of account CODE. Its secret is shown once and kept nowhere."""
+    key, secret = _run(administration.create_client(_stores(data), code, name))
+    if as_json:
+        click.echo(json.dumps({"key": key, "secret": secret}))
+    else:
+        click.echo(f"Client {name} of account {code} is ready.\nkey     {key}\nsecret  {secret}  (shown once)")
+
+
+@main.command("apply")
+@_data
+@click.argument("code")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+def apply_command(data: Path, code: str, file: IO[str], *, dry_run: bool) -> None:
+    """Make of account CODE what FILE declares: programs, currencies, promotions, reasons, accrual, settings.
+
+    Shows what changes. What would lose points is refused with exit status 1, and nothing is changed.
+    """
+    try:
+        found = _run(administration.apply_file(_stores(data), code, file.read(), look_only=dry_run))
+    except UnicodeDecodeError:
+        raise click.UsageError("The file is not UTF-8.") from None
+    except WouldLose as refused:
+        for reason in refused.args:
+            click.echo(f"! {reason}", err=True)
+        raise click.ClickException("nothing was changed") from None
+    for line in found.lines:
+        click.echo(line)
+    if not found.lines:
+        click.echo("Nothing to change.")
+    elif dry_run:
+        click.echo("Nothing was changed: this was a look.")
 
 
 @main.command()

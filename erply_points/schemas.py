@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
+import jsonschema_rs
 from referencing import Registry, Resource
 
 Schema = dict[str, Any]
@@ -23,6 +24,12 @@ def all_schemas() -> dict[str, Schema]:
     """Every schema by its `$id`, which is its path below the server's root: /schemas/..."""
     found = (json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.rglob("*.json")))
     return {schema["$id"]: schema for schema in found}
+
+
+@cache
+def compiled_registry() -> jsonschema_rs.Registry:
+    """The same for the compiled validators."""
+    return jsonschema_rs.Registry(list(all_schemas().items()))
 
 
 @cache

@@ -18,6 +18,7 @@ LAYERS = (
     "web",
     "sandbox",
     "bulk",
+    "dialects",
     "calls",
     "accounts",
     "store",

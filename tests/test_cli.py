@@ -220,7 +220,7 @@ def test_demo_shows_the_main_job(shell: Shell) -> None:
     for _ in range(2):
         ended = shell("demo", "--once", "--port", "0")
         assert ended.status == 0, ended.err
-        requests, answer = (
+        requests, answer, taken, added = (
             json.loads(text) for text in re.findall(r"^[\[{]$.*?^[\]}]$", ended.out, re.MULTILINE | re.DOTALL)
         )
         assert [request["requestName"] for request in requests] == [
@@ -230,6 +230,8 @@ def test_demo_shows_the_main_job(shell: Shell) -> None:
         ]
         assert [each["status"]["errorCode"] for each in answer["requests"]] == [0, 0, 0]
         assert answer["requests"][2]["records"] == [{"points": 318}]
+        assert (taken["pointsAvailable"], added["data"]["Message"]) == ("300.000", "25.0 points added")
+        assert "Capillary took 18, fabric added 25: 325 says fabric, 325 says Erply's call." in ended.out
         assert shell("check").out == "demo: sound\n"
 
 

@@ -1,17 +1,23 @@
 """The documents say what the program does."""
 
 import importlib.util
+import json
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
 
+from erply_points.accounts import declaration
 from erply_points.cli import main
+from support.contract import reference
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = ("apply.md", "capillary.md", "fabric.md")
+"""Pages about the other dialects."""
 
 
 def _generator() -> ModuleType:
@@ -51,3 +57,37 @@ def test_readme_names_only_commands_that_exist() -> None:
     assert len(named) >= 5
     for command in named:
         assert runner.invoke(main, [*command.split(), "--help"]).exit_code == 0, command
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_the_pages_lead_somewhere(page: str) -> None:
+    """Every file that a page about the other dialects links to is there."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+
+
+def test_the_example_of_an_accounts_file_can_be_applied() -> None:
+    """What apply.md shows is a file that the program takes."""
+    (shown,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "apply.md").read_text("utf-8"), re.DOTALL)
+    assert declaration.parse(shown).keys() == tomllib.loads(shown).keys()
+
+
+@pytest.mark.parametrize(
+    ("page", "schema"), [("capillary.md", "negativePointsAdjustment"), ("fabric.md", "points-adjustment")]
+)
+def test_the_examples_of_the_pages_hold(page: str, schema: str) -> None:
+    """What is sent and what is answered on the pages is what the schemas say."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    base = f"/schemas/{page.removesuffix('.md')}/{schema}"
+    sent = [json.loads(body) for body in re.findall(r"-d '(\{.*\})'", text)]
+    answered = [json.loads(body) for body in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert sent
+    assert answered
+    for body in sent:
+        reference(f"{base}.request.json").validate(body)
+    for body in answered:
+        if body.get("data"):
+            body["data"]["transactionCode"] = "78660e74-02e3-41e8-b443-00163e911bd2"
+        reference(f"{base}.answer.json").validate(body)

@@ -13,7 +13,8 @@ from erply_points.accounts.pool import is_account_code
 from erply_points.calls.registry import CALLS
 from support.contract import reference
 
-ERPLY = {uri: schema for uri, schema in schemas.all_schemas().items() if uri.startswith("/schemas/erply/")}
+ALL = schemas.all_schemas()
+ERPLY = {uri: schema for uri, schema in ALL.items() if uri.startswith("/schemas/erply/")}
 COMMON = "/schemas/erply/common.json"
 USES = {"used", "stored", "ignored", "unsupported"}
 
@@ -41,7 +42,7 @@ def objects(schema: schemas.Schema, path: str) -> Iterator[tuple[str, dict[str, 
 
 def properties(uri: str) -> Iterator[tuple[str, schemas.Schema]]:
     """Every property that a file describes, with its place."""
-    for path, node in objects(ERPLY[uri], uri):
+    for path, node in objects(ALL[uri], uri):
         for name, described in {**node.get("properties", {}), **node.get("patternProperties", {})}.items():
             yield f"{path}:{name}", described
 
@@ -71,24 +72,24 @@ def test_files_are_named_by_their_id() -> None:
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-@pytest.mark.parametrize("uri", ERPLY)
+@pytest.mark.parametrize("uri", ALL)
 def test_valid_as_2020_12(uri: str) -> None:
     """Every file is a valid JSON Schema with a title and a description."""
-    schema = ERPLY[uri]
+    schema = ALL[uri]
     Draft202012Validator.check_schema(schema)
     assert schema["title"]
     assert schema["description"].endswith(".")
 
 
-@pytest.mark.parametrize("uri", ERPLY)
+@pytest.mark.parametrize("uri", ALL)
 def test_references_resolve(uri: str) -> None:
     """Every `$ref` leads somewhere."""
     resolver = schemas.registry().resolver(uri)
-    for target in references(ERPLY[uri]):
+    for target in references(ALL[uri]):
         assert isinstance(resolver.lookup(target).contents, dict)
 
 
-@pytest.mark.parametrize("uri", ERPLY)
+@pytest.mark.parametrize("uri", ALL)
 def test_every_property_is_described_with_examples(uri: str) -> None:
     """A property has a sentence, examples that hold, and a default that holds."""
     for place, described in properties(uri):
@@ -102,31 +103,31 @@ def test_every_property_is_described_with_examples(uri: str) -> None:
             assert validator.is_valid(described["default"]), place
 
 
-@pytest.mark.parametrize("uri", ERPLY)
+@pytest.mark.parametrize("uri", ALL)
 def test_every_definition_is_described(uri: str) -> None:
     """What others refer to has a sentence of its own, and examples that hold if it is a value."""
-    for name, definition in ERPLY[uri].get("$defs", {}).items():
+    for name, definition in ALL[uri].get("$defs", {}).items():
         assert definition["description"].endswith("."), name
         for example in definition.get("examples", []):
             assert reference(uri).evolve(schema={**definition, "$id": uri}).is_valid(example), (name, example)
 
 
-@pytest.mark.parametrize("uri", [uri for uri in ERPLY if schemas.name_of(uri)])
+@pytest.mark.parametrize("uri", [uri for uri in ALL if schemas.name_of(uri)])
 def test_whole_examples_hold(uri: str) -> None:
     """Every request and every answer is shown whole at least once, and what is shown holds."""
-    assert ERPLY[uri]["examples"]
-    for example in ERPLY[uri]["examples"]:
+    assert ALL[uri]["examples"]
+    for example in ALL[uri]["examples"]:
         reference(uri).validate(example)
 
 
-@pytest.mark.parametrize("uri", [uri for uri in ERPLY if ".request." in uri])
+@pytest.mark.parametrize("uri", [uri for uri in ALL if ".request." in uri])
 def test_every_request_property_says_what_becomes_of_it(uri: str) -> None:
     """`x-use` says of every parameter whether it is used, stored, ignored or asks for what is not supported."""
     for place, described in properties(uri):
         assert described.get("x-use") in USES, place
 
 
-@pytest.mark.parametrize("uri", [uri for uri in ERPLY if ".request." not in uri])
+@pytest.mark.parametrize("uri", [uri for uri in ALL if ".request." not in uri])
 def test_answers_say_what_is_never_filled(uri: str) -> None:
     """`x-use` of a field can only be unsupported, and there is a value that always comes if the field does."""
     for place, described in properties(uri):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from erply_points.accounts import rights, settings
-from erply_points.accounts.passwords import PasswordChecks, hash_session_key
+from erply_points.accounts.passwords import PasswordChecks, hash_key
 from erply_points.accounts.rights import Rights
 from erply_points.accounts.settings import AccountSettings
 from erply_points.store.group_commit import GroupCommit, Job
@@ -109,7 +109,7 @@ class Account:
 
     async def session(self, key: str) -> OpenSession | None:
         """The session of a key, expired or not; None for a key that this account never gave out."""
-        key_hash = hash_session_key(key)
+        key_hash = hash_key(key)
         found = self._sessions.get(key_hash)
         if found is not None:
             self._sessions.move_to_end(key_hash)

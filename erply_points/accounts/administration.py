@@ -9,11 +9,14 @@ from typing import Final
 
 import orjson
 
+from erply_points.accounts import declaration
 from erply_points.accounts import settings as account_settings
-from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_password, hash_pin
+from erply_points.accounts.declaration import Plan, WouldLose
+from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_key, hash_password, hash_pin
 from erply_points.accounts.pool import is_account_code
 from erply_points.accounts.rights import ALL_RIGHTS, Rights
 from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
+from erply_points.store.configuration import Client
 from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
 from erply_points.store.rows import Master, User, VatRate
 
@@ -137,6 +140,42 @@ async def restore_account(stores: Stores, code: str, name: str) -> None:
     """Make the account what it was; nobody uses it meanwhile. Raises Invalid, FileNotFoundError."""
     async with _opened(stores, code) as store:
         await store.restore(name)
+
+
+async def create_client(stores: Stores, code: str, name: str) -> tuple[str, str]:
+    """Make an API client; return its key, which says whose it is, and its secret, which is not kept. Raises Invalid."""
+    if not _USERNAME.fullmatch(name) or name != name.strip():
+        raise Invalid("A client's name has 1 to 255 characters, without blanks around it.")
+    key, secret = f"{code}.{secrets.token_hex(8)}", secrets.token_urlsafe(32)
+    async with _opened(stores, code) as store:
+        transaction = await store.begin({}, write=True)
+        transaction.work.clients.put(key, Client(key, name, hash_key(secret), int(time.time())))
+        await transaction.commit()
+    return key, secret
+
+
+async def apply_file(stores: Stores, code: str, text: str, *, look_only: bool = False) -> Plan:
+    """Make of an account what its file declares, in one transaction; return what that changed, or would change.
+
+    Raises Invalid, InvalidFile, InvalidSetting, and WouldLose with the reasons.
+    """
+    declared = declaration.parse(text)
+    async with _opened(stores, code) as store:
+        transaction = await store.begin({"configurations": {0}}, write=True)
+        try:
+            there = transaction.work.configurations.get(0)
+            assert there is not None
+            found = declaration.plan(declared, there, transaction.settings)
+            _check_settings(found.settings)
+            account_settings.parse({**transaction.settings, **found.settings})
+            if found.refusals:
+                raise WouldLose(*found.refusals)
+            if not look_only:
+                await declaration.carry_out(found, transaction)
+                await transaction.commit()
+        finally:
+            await transaction.rollback()
+    return found
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:

@@ -74,5 +74,6 @@ def hash_pin(pin: str, secret: str) -> str:
     return hmac.new(secret.encode(), pin.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def hash_session_key(key: str) -> bytes:
+def hash_key(key: str) -> bytes:
+    """Of a session key, a token or a client's secret: long and random, so that no salt is needed."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

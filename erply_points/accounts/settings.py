@@ -98,6 +98,18 @@ class AccountSettings:
     )
     reward_points_per_currency_unit: Decimal = _setting("1", "Points earned for each unit of net amount.", _decimal)
     reward_points_duration: int = _setting("0", "Months until earned points expire; 0: never.", _whole(0, 1200))
+    reward_points_is_double: bool = _setting(
+        "0",
+        "1: Erply's calls show points with their decimals, where there are any; 0: rounded down to whole ones.",
+        _flag,
+    )
+    pending_hours: int = _setting(
+        "0", "Hours after which pending points become active by themselves; 0: only by a call.", _whole(0, 24)
+    )
+    daily_adjustment_cap: int = _setting(
+        "0", "Points that fabric may adjust of one member in a day, both ways added up; 0: any.", _whole(0, 10**9)
+    )
+    point_value: Decimal = _setting("0.01", "What fabric shows a point to be worth, in units of currency.", _decimal)
     negative_balance: str = _setting(
         "refuse", "A redemption above the balance: refuse (1042) or allow.", _choice("refuse", "allow")
     )

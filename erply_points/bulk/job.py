@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from erply_points.accounts.account import Account, OpenSession
@@ -17,14 +18,12 @@ from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
 from erply_points.bulk.retries import Retries
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
+from erply_points.calls.on_demand import on_demand
 from erply_points.calls.refusals import Refusal
 from erply_points.ledger.errors import LedgerError, LotsNotLoaded
 from erply_points.store.group_commit import union
 from erply_points.store.protocol import StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import FORESEEN_IDS, Needs, NotLoaded
-
-LOADS_MAX: Final = 1_000
-"""How often one sub-request may ask for a row that was not read ahead."""
 
 INTERNAL_ERROR: Final = WireError(errors.INTERNAL, "The server could not do this; nothing of it was kept.")
 
@@ -176,32 +175,27 @@ class BulkJob:
 async def _run_call(call: Call | ListingCall, params: Params, context: Context, transaction: Transaction) -> Outcome:
     """Run a call, reading what it turns out to need. A call that fails has changed nothing."""
     mark = context.work.mark()
-    for _ in range(LOADS_MAX):
-        try:
-            if isinstance(call, Call):
-                records = call.run(context, params)
-                return Outcome(records, len(records))
-            page = await transaction.list(call.listing(context, params))
-            await transaction.load(call.refers_to(page))
-            await transaction.load(call.refers_further(context, page))
-            return Outcome(call.records(context, params, page), page.total)
-        except NotLoaded as missing:
-            context.work.undo(mark)
-            await transaction.load({missing.table: {missing.key}})
-        except LotsNotLoaded as wallet:
-            context.work.undo(mark)
-            await transaction.load_whole_wallet((wallet.customer_id, wallet.currency_id))
-        except (Refusal, LedgerError) as refused:
-            context.work.undo(mark)
-            return Outcome(error=wire_error(refused))
-        except StoreUnavailable:
-            raise
-        except Exception:  # noqa: BLE001 - a mistake of ours must not stop the other sub-requests
-            context.work.undo(mark)
-            _log.exception("%s failed", call.name)
-            return Outcome(error=INTERNAL_ERROR)
-    _log.error("%s asked for more than %d further rows", call.name, LOADS_MAX)
-    return Outcome(error=INTERNAL_ERROR)
+    try:
+        if isinstance(call, Call):
+            try:
+                records = call.run(context, params)  # What it needs was read ahead, most likely.
+            except (NotLoaded, LotsNotLoaded):
+                context.work.undo(mark)
+                records = await on_demand(transaction, partial(call.run, context, params))
+            return Outcome(records, len(records))
+        page = await transaction.list(await on_demand(transaction, partial(call.listing, context, params)))
+        await transaction.load(call.refers_to(page))
+        await transaction.load(call.refers_further(context, page))
+        return Outcome(await on_demand(transaction, partial(call.records, context, params, page)), page.total)
+    except (Refusal, LedgerError) as refused:
+        context.work.undo(mark)
+        return Outcome(error=wire_error(refused))
+    except StoreUnavailable:
+        raise
+    except Exception:  # noqa: BLE001 - a mistake of ours must not stop the other sub-requests
+        context.work.undo(mark)
+        _log.exception("%s failed", call.name)
+        return Outcome(error=INTERNAL_ERROR)
 
 
 def _trimmed(records: Sequence[Record], asked: Any) -> list[Record]:

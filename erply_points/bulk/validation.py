@@ -47,6 +47,20 @@ def _integer(value: Any) -> Any:
     return value
 
 
+_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,3})?")
+
+
+def _number(value: Any) -> Any:
+    """A float of at most 15 digits is the decimal that it was written as."""
+    if isinstance(value, str):
+        if not value:
+            return ABSENT
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        value = float(value) if _NUMBER.fullmatch(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _FLAGS: Final = {"true": 1, "false": 0}
 
 
@@ -84,6 +98,8 @@ def kind_of(schema: schemas.Schema) -> Kind:
     expected = schema.get("type")
     if expected == "integer":
         return Kind(int, _flag if schema.get("enum") == [0, 1] else _integer)
+    if expected == "number":
+        return Kind(int, _number)
     if expected == "string":
         return Kind(object, _choice) if "enum" in schema else Kind(str, _text)
     if expected is None and "anyOf" in schema:
@@ -148,7 +164,7 @@ class CallValidator:
             for pattern, described in self._patterns.items()
             if not _NUMBERED.fullmatch(pattern)
         ]
-        self._compiled = jsonschema_rs.validator_for(self.schema, registry=_compiled_registry())
+        self._compiled = jsonschema_rs.validator_for(self.schema, registry=schemas.compiled_registry())
         self._order = {name: position for position, name in enumerate(self._properties)}
 
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,11 +257,6 @@ class CallValidator:
 _STAGES: Final = {RequiredMissing: 0, InvalidFormat: 1, ArrayGiven: 1, IncorrectList: 1, InvalidValue: 2}
 """The documented order: required, then format, then value."""
 _REQUIRED_NAME: Final = re.compile(r"[\"'](\w+)[\"'] is a required property")
-
-
-@cache
-def _compiled_registry() -> jsonschema_rs.Registry:
-    return jsonschema_rs.Registry(list(schemas.all_schemas().items()))
 
 
 @cache

@@ -36,7 +36,7 @@ def _needs(table: str, params: Params) -> Needs:
 def _edit_earned(context: Context, params: Params) -> list[Record]:
     work = context.work
     found = work.lots.get(params["transactionID"])
-    if found is None:
+    if found is None or found.currency_id != DEFAULT_CURRENCY:
         raise UnknownID("transactionID", f"There is no earning {params['transactionID']}.")
     customer_id = params.get("customerID") or found.customer_id
     if customer_id != found.customer_id:
@@ -99,7 +99,7 @@ def _change_times(context: Context, lot_id: int, params: Params) -> None:
 def _edit_used(context: Context, params: Params) -> list[Record]:
     work = context.work
     found = work.redemptions.get(params["transactionID"])
-    if found is None:
+    if found is None or found.currency_id != DEFAULT_CURRENCY:
         raise UnknownID("transactionID", f"There is no redemption {params['transactionID']}.")
     customer_id = params.get("customerID") or found.customer_id
     if customer_id != found.customer_id:

@@ -1,9 +1,9 @@
 """Customers. Facts: `docs/protocol/erply-calls.md`, "saveCustomer", "getCustomers" and "deleteCustomer"."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from erply_points.calls import fields
+from erply_points.calls import fields, identifiers, programs
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.paging import conditions, order, page
 from erply_points.calls.records import shape
@@ -23,12 +23,47 @@ _NAMES: Final = ("companyName", "firstName", "lastName", "fullName")
 
 
 def _needs(params: Params) -> Needs:
-    needs = {}
+    needs: dict[str, set[Any]] = {}
     if params.get("customerID"):
         needs["customers"] = {params["customerID"]}
+        if not _IDENTIFIERS.keys().isdisjoint(params):
+            needs["identifiers_of"] = {params["customerID"]}
     if card_number := params.get("customerCardNumber"):
         needs["card_numbers"] = {card_number}
+    if wanted := _wanted(params):
+        needs["identifiers"] = {(kind, identifiers.normal(kind, value)) for kind, value in wanted.items()}
+    if listed := params.get("programIDs"):
+        needs["programs"] = set(fields.id_list(listed))
+        needs["currencies"] = {DEFAULT_CURRENCY}
     return needs
+
+
+_IDENTIFIERS: Final = {"externalID": "externalId", "mobile": "mobile", "email": "email"}
+"""Parameters that a customer can be found by, and what kind of identifier each is."""
+
+
+def _wanted(params: Params) -> dict[str, str]:
+    """The identifiers that were sent, by kind."""
+    return {kind: params[name] for name, kind in _IDENTIFIERS.items() if name in params}
+
+
+def _check_identifiers(context: Context, before: Customer, wanted: dict[str, str]) -> dict[str, str]:
+    """Those of `wanted` that change. Raises NotUnique if another customer has one of them."""
+    unchanged = {"mobile": before.mobile, "email": before.email}
+    changed = {kind: value for kind, value in wanted.items() if unchanged.get(kind, "\0") != value}
+    for kind in identifiers.taken(context, before.id, changed):
+        name = next(name for name, each in _IDENTIFIERS.items() if each == kind)
+        raise NotUnique(name, f"Another customer has this {name}.")
+    return changed
+
+
+def _check_programs(context: Context, listed: str) -> list[int]:
+    """The programs of a comma list. Raises UnknownID."""
+    found = fields.id_list(listed)
+    for program_id in found:
+        if context.work.programs.get(program_id) is None:
+            raise UnknownID("programIDs", f"There is no program {program_id}.")
+    return found
 
 
 def _save(context: Context, params: Params) -> list[Record]:
@@ -47,16 +82,24 @@ def _save(context: Context, params: Params) -> list[Record]:
             raise NotUnique("customerCardNumber", "Another customer has this customerCardNumber.")
         if before.card_number:
             work.card_numbers.delete(before.card_number)
-    if not saved.id:
+    wanted = _check_identifiers(context, before, _wanted(params))
+    enrolled = _check_programs(context, params.get("programIDs", ""))
+    is_new = not saved.id
+    if is_new:
         saved = saved._replace(id=work.new_id("customers"))
         work.wallets.rows.setdefault((saved.id, DEFAULT_CURRENCY), None)
     work.customers.put(saved.id, saved)
     work.card_numbers.put(saved.card_number, saved)
+    if wanted or is_new:
+        identifiers.identify(context, saved.id, wanted, is_new=is_new)
+    if enrolled:
+        programs.enrol(context, saved.id, enrolled)
     return [{"customerID": saved.id, "alreadyExists": False}]
 
 
 def _deletion_needs(params: Params) -> Needs:
-    return {"customers": {params["customerID"]}, "wallets": {(params["customerID"], DEFAULT_CURRENCY)}}
+    belongings = ("wallets_of", "identifiers_of", "enrolments_of", "members")
+    return {name: {params["customerID"]} for name in ("customers", *belongings)}
 
 
 def _delete(context: Context, params: Params) -> list[Record]:
@@ -67,12 +110,17 @@ def _delete(context: Context, params: Params) -> list[Record]:
         raise UnknownID("customerID", f"There is no customer {customer_id}.")
     if customer_id == context.settings.default_client_idDat:
         raise RelatedRecords("customerID", f"Customer {customer_id} is the account's customer of sales without one.")
-    if work.wallets.get((customer_id, DEFAULT_CURRENCY)) is not None:
+    if work.wallets_of.get(customer_id):
         raise RelatedRecords("customerID", f"Customer {customer_id} has a history of points.")
     documents = work.documents_of.get(customer_id)
     del work.documents_of.rows[customer_id]  # Later sub-requests may save or delete one, so each deletion reads them.
     if documents:
         raise RelatedRecords("customerID", f"Sales documents refer to customer {customer_id}.")
+    identifiers.forget(context, customer_id)
+    for enrolment in work.enrolments_of.get(customer_id) or ():
+        work.enrolments.delete(enrolment[:2])
+    work.drop(work.enrolments_of, customer_id)
+    work.members.delete(customer_id)
     work.customers.delete(customer_id)
     if customer.card_number:
         work.card_numbers.delete(customer.card_number)
@@ -217,6 +265,9 @@ def _records(context: Context, _: Params, page: Page) -> list[Record]:
                 "mobile": row.mobile,
                 "birthday": row.birthday or "0000-00-00",
                 "rewardPointsDisabled": row.reward_points_disabled,
+                "externalID": identifiers.of_kind(context, row.id, "externalId"),
+                "profileID": identifiers.of_kind(context, row.id, identifiers.PROFILE),
+                "programIDs": programs.listed(context, row.id),
                 "isPOSDefaultCustomer": int(row.id == context.settings.default_client_idDat),
                 "added": row.added_at,
                 "lastModified": row.changed_at,
@@ -228,8 +279,13 @@ def _records(context: Context, _: Params, page: Page) -> list[Record]:
     return list(map(record, page.rows))
 
 
+def _refers_to(page: Page) -> Needs:
+    ids = {row.id for row in page.rows}
+    return {"identifiers_of": ids, "enrolments_of": ids, "currencies": {DEFAULT_CURRENCY}}
+
+
 CALLS: Final = (
     Call("saveCustomer", _save, needs=_needs, check=_check, writes=True),
-    ListingCall("getCustomers", _listing, _records),
+    ListingCall("getCustomers", _listing, _records, refers_to=_refers_to),
     Call("deleteCustomer", _delete, needs=_deletion_needs, writes=True),
 )

@@ -1,18 +1,29 @@
 """Reward points: subtract, add, balance and the two histories. Facts: `docs/protocol/erply-calls.md`, "Points"."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, ListingCall, Params, Record
 from erply_points.calls.fields import id_list
 from erply_points.calls.master import TableName, check_known, shown_name
 from erply_points.calls.paging import conditions, order, page
+from erply_points.calls.programs import chosen_program, decimals, default_points, is_enrolled, millipoints, shown
 from erply_points.calls.records import shape
-from erply_points.calls.refusals import EarnsNoPoints, Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
+from erply_points.calls.refusals import (
+    EarnsNoPoints,
+    Inconsistent,
+    InvalidFormat,
+    InvalidValue,
+    Refusal,
+    RequiredMissing,
+    UnknownID,
+)
 from erply_points.ledger.accrual import expiry_after
-from erply_points.ledger.amounts import NEVER, UnixSeconds, from_points, to_points
+from erply_points.ledger.amounts import NEVER, Millipoints, UnixSeconds, from_points
 from erply_points.ledger.records import Lot, Redemption
 from erply_points.ledger.wallet import Wallet, earn, redeem
+from erply_points.store.configuration import Award, Currency, Promotion
 from erply_points.store.listing import Condition, Listing, Operator, Page
 from erply_points.store.rows import BalanceQuery, Customer, Movement
 from erply_points.store.unit_of_work import Needs
@@ -51,8 +62,20 @@ def customer_of(context: Context, customer_id: int, field: str = "customerID") -
     return customer
 
 
-def wallet_of(context: Context, customer_id: int) -> Wallet:
-    return context.work.wallets.get((customer_id, DEFAULT_CURRENCY)) or Wallet.empty(customer_id, DEFAULT_CURRENCY)
+def wallet_of(context: Context, customer_id: int, currency_id: int = DEFAULT_CURRENCY) -> Wallet:
+    return context.work.wallets.get((customer_id, currency_id)) or Wallet.empty(customer_id, currency_id)
+
+
+def exact(points: float, currency: Currency) -> Millipoints:
+    """Points as they were sent, in thousandths. Raises InvalidFormat for more decimals than the currency has.
+
+    The shortest text of a float is what was sent: the schema lets no more than 15 digits pass.
+    """
+    amount = Decimal(str(points))
+    if decimals(amount) > currency.decimals:
+        most = f"at most {currency.decimals} decimals" if currency.decimals else "no decimals"
+        raise InvalidFormat("points", f"points of {currency.name} have {most}.")
+    return millipoints(amount)
 
 
 def document_of(context: Context, params: Params, field: str = "invoiceID") -> int:
@@ -72,6 +95,8 @@ _REFERENCES: Final[Mapping[str, TableName]] = {
 
 def subtract(context: Context, params: Params) -> list[Record]:
     customer_id: int = params["customerID"]
+    points = params["points"]
+    asked = from_points(points) if type(points) is int else exact(points, default_points(context))
     _check_customer(context, customer_id)
     check_known(context, params, _REFERENCES)
     given = params.get
@@ -79,7 +104,7 @@ def subtract(context: Context, params: Params) -> list[Record]:
         id=context.work.new_id(TRANSACTIONS),
         customer_id=customer_id,
         currency_id=DEFAULT_CURRENCY,
-        points=from_points(params["points"]),
+        points=asked,
         unpaid=0,
         created_at=given("subtractedUnixTime") or context.now,
         document_id=document_of(context, params),
@@ -94,8 +119,8 @@ def subtract(context: Context, params: Params) -> list[Record]:
     return [
         {
             "customerID": customer_id,
-            "remainingPoints": to_points(wallet.totals.balance),
-            "subtractedPoints": params["points"],
+            "remainingPoints": shown(context, wallet.totals.balance),
+            "subtractedPoints": shown(context, asked),
             "transactionID": redemption.id,
         }
     ]
@@ -104,7 +129,7 @@ def subtract(context: Context, params: Params) -> list[Record]:
 def spend(context: Context, redemption: Redemption) -> Wallet:
     """Let a customer pay with points. Returns the wallet afterwards; raises NotEnoughPoints."""
     posting = redeem(
-        wallet_of(context, redemption.customer_id),
+        wallet_of(context, redemption.customer_id, redemption.currency_id),
         redemption,
         context.now,
         below_zero=context.settings.negative_balance == "allow",
@@ -125,20 +150,25 @@ def add_lot(
     employee_id: int = 0,
     description: str = "",
     source: str = "manual",
+    currency_id: int = DEFAULT_CURRENCY,
+    available_at: UnixSeconds = 0,
 ) -> Lot:
-    """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting."""
+    """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting.
+
+    The points are there at once, or from `available_at` on.
+    """
     settings = context.settings
     lot = Lot(
         id=context.work.new_id(TRANSACTIONS),
         customer_id=customer_id,
-        currency_id=DEFAULT_CURRENCY,
+        currency_id=currency_id,
         earned=earned,
         remaining=earned,
         redeemed=0,
         expired=0,
         reversed=0,
         created_at=created_at,
-        available_at=min(created_at, context.now),
+        available_at=available_at or min(created_at, context.now),
         expires_at=expires_at or expiry_after(created_at, settings.reward_points_duration, settings.timezone),
         document_id=document_id,
         point_of_sale_id=point_of_sale_id,
@@ -146,12 +176,65 @@ def add_lot(
         description=description,
         source=source,
     )
-    context.work.post(earn(wallet_of(context, customer_id), lot, context.now))
+    context.work.post(earn(wallet_of(context, customer_id, currency_id), lot, context.now))
     return lot
 
 
+def activation(context: Context, category: str) -> UnixSeconds:
+    """When points of a category become available; 0: at once. What waits for a trigger waits for a call."""
+    if category == "REGULAR":
+        return 0
+    hours = context.settings.pending_hours if category == "PROMISED" else 0
+    return context.now + hours * 3_600 if hours else NEVER
+
+
+def award(context: Context, lot: Lot, given: Award) -> None:
+    """Keep what is known of a lot beyond its points, if it says anything."""
+    if given != Award(lot.id):
+        context.work.awards.put(lot.id, given)
+
+
+def _award_currency(context: Context, params: Params) -> Currency:
+    """What the customer is to earn: the points of a program, or its currency of that name. Raises refusals."""
+    work = context.work
+    promotion: Promotion | None = None
+    currency: Currency | None = None
+    if promotion_id := params.get("promotionID", 0):
+        promotion = work.promotions.get(promotion_id)
+        if promotion is None:
+            raise UnknownID("promotionID", f"There is no promotion {promotion_id}.")
+    if name := params.get("currency", ""):
+        currency = work.currency_names.get(name)
+        if currency is None or currency.is_points:
+            raise UnknownID("currency", f"There is no currency {name}.")
+    program_id = chosen_program(
+        context,
+        params.get("programID", 0),
+        currency.program_id if currency else 0,
+        promotion.program_id if promotion else 0,
+    )
+    if work.programs.get(program_id) is None:
+        raise UnknownID("programID", f"There is no program {program_id}.")
+    for field, part in (("currency", currency), ("promotionID", promotion)):
+        if part is not None and part.program_id != program_id:
+            raise Inconsistent(field, f"{field} is not of program {program_id}.")
+    if not is_enrolled(context, params["customerID"], program_id):
+        raise InvalidValue("programID", f"The customer is not in program {program_id}.")
+    found = currency or work.program_points.get(program_id)
+    assert found is not None
+    return found
+
+
 def add(context: Context, params: Params) -> list[Record]:
+    plain = params.keys().isdisjoint(_BEYOND_POINTS)
+    points = params["points"]
+    if plain:
+        earned = from_points(points) if type(points) is int else exact(points, default_points(context))
     customer = customer_of(context, params["customerID"])
+    currency_id = DEFAULT_CURRENCY
+    if not plain:
+        currency = _award_currency(context, params)
+        currency_id, earned = currency.id, exact(points, currency)
     document_id = document_of(context, params)
     created_at = params.get("createdUnixTime") or context.now
     expires_at = params.get("expiryUnixTime", 0)
@@ -162,24 +245,37 @@ def add(context: Context, params: Params) -> list[Record]:
     lot = add_lot(
         context,
         customer.id,
-        from_points(params["points"]),
+        earned,
         created_at,
         expires_at=expires_at,
         document_id=document_id,
         point_of_sale_id=params.get("pointOfSaleID", 0),
         employee_id=params.get("employeeID", 0),
         description=params.get("description", ""),
+        currency_id=currency_id,
+        available_at=activation(context, params.get("pointCategory", "REGULAR")),
     )
+    if not plain:
+        given = Award(
+            lot.id,
+            category=params.get("pointCategory", "REGULAR"),
+            promotion_id=params.get("promotionID", 0),
+            ref_type=params.get("awardRefType", ""),
+        )
+        award(context, lot, given)
     return [
         {
             "transactionID": lot.id,
             "customerID": customer.id,
-            "points": params["points"],
+            "points": points,
             "createdUnixTime": lot.created_at,
             "expiryUnixTime": _shown_expiry(lot),
         }
     ]
 
+
+_BEYOND_POINTS: Final = ("programID", "promotionID", "currency", "pointCategory", "awardRefType")
+"""Parameters that say more of an earning than how many points it is."""
 
 _TOO_EARLY: Final = InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
 
@@ -195,7 +291,7 @@ def balance(context: Context, params: Params) -> list[Record]:
         return _balances(context, params)
     customer_id: int = params["customerID"]
     _check_customer(context, customer_id)
-    return [{"points": to_points(wallet_of(context, customer_id).balance_at(context.now))}]
+    return [{"points": shown(context, wallet_of(context, customer_id).balance_at(context.now))}]
 
 
 _BEYOND_ERPLY: Final = ("customerIDs", "asOf", "expiringBefore")
@@ -224,8 +320,8 @@ def _balances(context: Context, params: Params) -> list[Record]:
     return [
         {
             **({"customerID": each.customer_id} if listed else {}),
-            "points": to_points(each.points),
-            **({"expiringPoints": to_points(each.expiring)} if expiring_before else {}),
+            "points": shown(context, each.points),
+            **({"expiringPoints": shown(context, each.expiring)} if expiring_before else {}),
         }
         for each in found
     ]
@@ -253,7 +349,7 @@ _ORDERS: Final = {"transactionID": "id", "createdUnixTime": "created_at"}
 
 
 def _history(of: Literal["earnings", "redemptions"], params: Params) -> Listing:
-    asked = conditions(params, _FILTERS)
+    asked = [*conditions(params, _FILTERS), Condition(("currency_id",), "=", DEFAULT_CURRENCY)]
     if params.get("customerIDs"):
         asked.append(Condition(("customer_id",), "in", id_list(params["customerIDs"])))
     ordered = order(params, _ORDERS, "transactionID")
@@ -304,8 +400,8 @@ def _earned_records(context: Context, _: Params, page: Page) -> list[Record]:
         return shape("getEarnedRewardPointRecords").record(
             _common(context, movement),
             {
-                "earnedPoints": to_points(lot.earned),
-                "remainingPoints": to_points(remaining),
+                "earnedPoints": shown(context, lot.earned),
+                "remainingPoints": shown(context, remaining),
                 "expiryUnixTime": _shown_expiry(lot),
             },
         )
@@ -320,7 +416,7 @@ def _used_records(context: Context, _: Params, page: Page) -> list[Record]:
         return shape("getUsedRewardPointRecords").record(
             _common(context, movement),
             {
-                "usedPoints": to_points(redemption.points),
+                "usedPoints": shown(context, redemption.points),
                 "campaignID": redemption.campaign_id,
                 "warehouseID": redemption.warehouse_id,
                 "issuedCouponID": redemption.issued_coupon_id,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from erply_points.accounts.account import Account, OpenSession
-from erply_points.accounts.passwords import hash_pin, hash_session_key, new_session_key
+from erply_points.accounts.passwords import hash_key, hash_pin, new_session_key
 from erply_points.calls.call import Call, Context, Params, Record
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import CredentialMissing, LoginFailed, PinLogin, UserBlocked
@@ -27,7 +27,7 @@ SWITCH_SECONDS: Final = 7_200
 
 
 @dataclass(frozen=True, slots=True)
-class _CountFailure:
+class CountFailure:
     """A job of its own: the failure is kept although the log-in changes nothing."""
 
     key: str
@@ -48,6 +48,21 @@ class _CountFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgiveFailures:
+    """A job: failed log-ins under a key count no more."""
+
+    key: str
+    keeps: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> Needs:
+        return {"login_failures": {self.key}}
+
+    async def run(self, transaction: Transaction) -> None:
+        transaction.work.login_failures.delete(self.key)
+
+
+@dataclass(frozen=True, slots=True)
 class _LoggedIn:
     user: User
     forgiven_key: str = ""
@@ -61,7 +76,7 @@ async def _not_blocked(account: Account, key: str) -> None:
 
 
 async def _refuse(account: Account, key: str, message: str) -> LoginFailed:
-    await account.run(_CountFailure(key, int(account.clock())), write=True)
+    await account.run(CountFailure(key, int(account.clock())), write=True)
     return LoginFailed(None, message)
 
 
@@ -103,7 +118,7 @@ def _open(context: Context, params: Params, call: str) -> Record:
     asked = params.get("sessionLength", 0)
     length = min(asked, SESSION_SECONDS_MAX) if asked > 0 else SESSION_SECONDS_DEFAULT
     key = new_session_key()
-    session = Session(hash_session_key(key), logged_in.user.id, context.now, context.now + length)
+    session = Session(hash_key(key), logged_in.user.id, context.now, context.now + length)
     context.work.sessions.put(session.key_hash, session)
     if logged_in.forgiven_key and context.work.login_failures.get(logged_in.forgiven_key) is not None:
         context.work.login_failures.delete(logged_in.forgiven_key)

@@ -10,7 +10,7 @@ from typing import Final
 from erply_points.accounts import administration
 from erply_points.accounts.account import Clock
 from erply_points.accounts.administration import Invalid
-from erply_points.accounts.passwords import hash_password, hash_session_key, new_session_key
+from erply_points.accounts.passwords import hash_password, hash_key, new_session_key
 from erply_points.accounts.pool import AccountPool
 from erply_points.sandbox.clock import LATEST, AccountClock, Setting
 from erply_points.sandbox.faults import Faults
@@ -55,7 +55,7 @@ class _OpenSession:
 
     def __init__(self, user_id: int, now: int) -> None:
         self.key = new_session_key()
-        self._session = Session(hash_session_key(self.key), user_id, now, LATEST + 1)
+        self._session = Session(hash_key(self.key), user_id, now, LATEST + 1)
 
     async def run(self, transaction: Transaction) -> None:
         transaction.work.sessions.put(self._session.key_hash, self._session)

@@ -46,6 +46,10 @@ class Transaction(Protocol):
         """Run a listing over the database and over what `work` holds in changes."""
         ...
 
+    async def set_settings(self, settings: Mapping[str, str]) -> None:
+        """Change settings of the account; later transactions see it, this one goes on with those of its beginning."""
+        ...
+
     async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
         """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`.
 

@@ -13,8 +13,24 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
 
-from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal
+from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
 from erply_points.ledger.wallet import Posting, Wallet
+from erply_points.store.configuration import (
+    Adjusted,
+    AdjustedQuery,
+    Adjustment,
+    Award,
+    Client,
+    Configuration,
+    Currency,
+    Enrolment,
+    Identifier,
+    Member,
+    Program,
+    Promotion,
+    Reason,
+    Token,
+)
 from erply_points.store.rows import (
     Balance,
     BalanceQuery,
@@ -72,6 +88,7 @@ BELONGINGS: Final = frozenset(
     {
         *("returns_of", "payments_of", "lots_of", "redemptions_of", "reversals_by", "reversals_of"),
         *("paid_for", "paid_by", "credits_of", "documents_of", "coupons_issued", "balances"),
+        *("awards_of", "adjusted", "identifiers_of", "enrolments_of", "wallets_of", "configurations"),
     }
 )
 """Tables of rows that belong to another: which they are, not how they stand. They are never written; a change of what
@@ -228,6 +245,17 @@ class UnitOfWork:
         self.lots: Table[int, Lot] = Table("lots", log, _lot_rewritten)
         self.redemptions: Table[int, Redemption] = Table("redemptions", log)
         self.reversals: Table[int, Reversal] = Table("reversals", log)
+        self.programs: Table[int, Program] = Table("programs", log)
+        self.currencies: Table[int, Currency] = Table("currencies", log)
+        self.promotions: Table[int, Promotion] = Table("promotions", log)
+        self.reasons: Table[str, Reason] = Table("reasons", log)
+        self.enrolments: Table[tuple[int, int], Enrolment] = Table("enrolments", log)
+        self.identifiers: Table[tuple[str, str], Identifier] = Table("identifiers", log)
+        self.members: Table[int, Member] = Table("members", log)
+        self.awards: Table[int, Award] = Table("awards", log)
+        self.adjustments: Table[int, Adjustment] = Table("adjustments", log)
+        self.clients: Table[str, Client] = Table("clients", log)
+        self.tokens: Table[bytes, Token] = Table("tokens", log)
         self.allocations: Journal[Allocation] = Journal("allocations")
         self.entries: Journal[Entry] = Journal("entries")
         self.corrections: Journal[Correction] = Journal("corrections")
@@ -241,6 +269,9 @@ class UnitOfWork:
         self.product_codes2: Table[str, Product] = Table("product_codes2", log)
         self.gift_card_codes: Table[str, GiftCard] = Table("gift_card_codes", log)
         self.coupon_identifiers: Table[str, IssuedCoupon] = Table("coupon_identifiers", log)
+        self.currency_names: Table[str, Currency] = Table("currency_names", log)
+        self.program_points: Table[int, Currency] = Table("program_points", log)
+        self.promotion_identifiers: Table[str, Promotion] = Table("promotion_identifiers", log)
         # What belongs to a row: read from the database with all changes so far, and read again after further ones.
         self.returns_of: Table[int, tuple[Return, ...]] = Table("returns_of", log)
         self.payments_of: Table[int, tuple[Payment, ...]] = Table("payments_of", log)
@@ -254,6 +285,12 @@ class UnitOfWork:
         self.documents_of: Table[int, tuple[Document, ...]] = Table("documents_of", log)
         self.coupons_issued: Table[int, tuple[IssuedCoupon, ...]] = Table("coupons_issued", log)
         self.balances: Table[BalanceQuery, tuple[Balance, ...]] = Table("balances", log)
+        self.awards_of: Table[WalletKey, tuple[Award, ...]] = Table("awards_of", log)
+        self.adjusted: Table[AdjustedQuery, Adjusted] = Table("adjusted", log)
+        self.identifiers_of: Table[int, tuple[Identifier, ...]] = Table("identifiers_of", log)
+        self.enrolments_of: Table[int, tuple[Enrolment, ...]] = Table("enrolments_of", log)
+        self.wallets_of: Table[int, tuple[Totals, ...]] = Table("wallets_of", log)
+        self.configurations: Table[int, Configuration] = Table("configurations", log)
         self.tables: dict[str, Table[Any, Any]] = {
             table.name: table for table in vars(self).values() if isinstance(table, Table)
         }
@@ -309,6 +346,9 @@ class UnitOfWork:
 
     def _update_belongings(self, posting: Posting) -> None:
         """Read again, when next asked for, to what new lots, redemptions and reversals belong; add what is paid."""
+        self.adjusted.rows.clear()
+        self.awards_of.rows.pop(posting.wallet.totals[:2], None)
+        self.wallets_of.rows.pop(posting.wallet.totals.customer_id, None)
         for lot in posting.lots.values():
             if self.lots.rows.get(lot.id) is None:
                 self.lots_of.rows.pop(lot.document_id, None)
@@ -339,6 +379,11 @@ class UnitOfWork:
         if wallet is not None:
             debts = tuple(redemption if each.id == redemption.id else each for each in wallet.debts)
             self.wallets.put(key, wallet._replace(debts=debts))
+
+    def drop(self, table: Table[K, R], key: K) -> None:
+        """Read again, when next asked for, what belongs to a row: it has changed."""
+        assert table in self._belongings
+        table.rows.pop(key, None)
 
     def missing(self, needs: Needs) -> dict[str, set[Any]]:
         """The part of `needs` that has not been read yet."""

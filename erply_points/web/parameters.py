@@ -36,7 +36,7 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
     query = _form(request.scope["query_string"])
     if request.method != "POST":
         return query
-    body = await _body(request, body_size_max)
+    body = await read_body(request, body_size_max)
     if not body:
         return query
     sent = await _parse(request, body)
@@ -50,7 +50,8 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
     return merged
 
 
-async def _body(request: Request, size_max: int) -> bytes:
+async def read_body(request: Request, size_max: int) -> bytes:
+    """Raises BodyTooLarge, BodyTooSlow."""
     chunks: list[bytes] = []
     size = 0
     try:

@@ -1,4 +1,4 @@
-"""Random lives of three customers, with returns, their undoing and corrections, held to these invariants at each step.
+"""Random lives of three customers: deductions, returns, their undoing and corrections, held to these invariants.
 
  1. In every lot  earned = remaining + redeemed + expired + reversed,  and no part is below zero.
  2. What a lot paid, redeemed and reversed, is what its allocations and the expired parts of its reversals add up to.
@@ -13,6 +13,8 @@
 10. A wallet of which only the first lots were read decides the same, or asks for the others.
 11. No two allocations have the same key.
 12. A return that is undone at once has changed nothing but the history: no balance, and no lot that it took from.
+13. A deduction draws from the lots that it was given and from no others, and is paid in full.
+14. Activation changes no balance, and leaves nothing pending of what it was given.
 
 A ledger broken on purpose must be caught, or this test proves nothing.
 """
@@ -27,7 +29,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from erply_points.ledger import corrections, returns
+from erply_points.ledger import corrections, deductions, returns
 from erply_points.ledger import wallet as ledger
 from erply_points.ledger.allocation import redemption_order
 from erply_points.ledger.amounts import NEVER
@@ -111,6 +113,34 @@ class Lives(RuleBasedStateMachine):
             self.step(who, lambda wallet: ledger.redeem(wallet, redemption, self.at, below_zero=below_zero))
         except LedgerError:
             return
+
+    @rule(who=WHO, points=POINTS, which=st.sets(WHICH, min_size=1, max_size=3))
+    def deduct(self, who: int, points: int, which: set[int]) -> None:
+        redemption = new_redemption(self.next(), points)._replace(customer_id=who)
+        chosen = self.chosen(who, which)
+        before = {lot.id: lot.remaining for lot in self.book.lots.values() if lot not in chosen}
+        try:
+            self.step(who, lambda wallet: deductions.deduct(wallet, redemption, chosen, self.at))
+        except LedgerError:
+            return
+        drawn = set(self.book.paid(redemption.id)[0])
+        assert drawn <= {lot.id for lot in chosen}, "13: a deduction drew from another lot"
+        assert not drawn & before.keys(), "13: a deduction drew from another lot"
+        assert not self.book.redemptions[redemption.id].unpaid, "13: a deduction is owed"
+
+    @rule(who=WHO, which=st.sets(WHICH, min_size=1, max_size=3))
+    def activate(self, who: int, which: set[int]) -> None:
+        chosen = self.chosen(who, which)
+        self.settle(who)
+        balance = self.wallets[who].totals.balance
+        self.step(who, lambda wallet: deductions.activate(wallet, chosen, self.at))
+        assert self.wallets[who].totals.balance == balance, "14: activation has changed a balance"
+        now = [self.book.lots[lot.id] for lot in chosen]
+        assert all(lot.available_at <= self.at for lot in now if lot.remaining), "14: still pending"
+
+    def chosen(self, who: int, which: set[int]) -> list[Lot]:
+        found = [self.latest(self.book.lots, each) for each in which]
+        return [lot for lot in found if lot is not None and lot.customer_id == who]
 
     @rule(seconds=st.integers(1, 5))
     def wait(self, seconds: int) -> None:
@@ -315,6 +345,14 @@ def test_every_life_keeps_the_invariants() -> None:
     run_state_machine_as_test(Lives, settings=_tries(250))
 
 
+def _draws_from_any(wallet: Wallet, redemption: Redemption, _: Any, at: int) -> Posting:
+    return ledger.redeem(wallet, redemption, at, below_zero=False)
+
+
+def _activates_nothing(wallet: Wallet, _: Any, at: int) -> Posting:
+    return ledger.settle(wallet, at)
+
+
 _PUT, _OWE, _ALLOCATE = Draft.put, Draft.owe, Draft.allocate
 
 
@@ -333,11 +371,19 @@ def _puts_last(draft: Draft, lot: Lot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "broken"),
-    [("allocate", _forgets_to_take_back), ("owe", _never_forgets_a_debt), ("put", _puts_last)],
+    ("owner", "function", "broken"),
+    [
+        (Draft, "allocate", _forgets_to_take_back),
+        (Draft, "owe", _never_forgets_a_debt),
+        (Draft, "put", _puts_last),
+        (deductions, "deduct", _draws_from_any),
+        (deductions, "activate", _activates_nothing),
+    ],
 )
-def test_a_broken_ledger_is_caught(function: str, broken: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_ledger_is_caught(
+    owner: object, function: str, broken: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The machine finds a mistake in what undoes and corrects: a ledger broken on purpose does not pass."""
-    monkeypatch.setattr(Draft, function, broken)
+    monkeypatch.setattr(owner, function, broken)
     with pytest.raises(AssertionError, match=r"^(\d+)"):
         run_state_machine_as_test(Lives, settings=_tries(300))

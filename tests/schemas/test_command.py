@@ -10,6 +10,12 @@ from erply_points import schemas
 from erply_points.calls.registry import CALLS
 from erply_points.cli import main
 
+DIALECTS = {
+    *("negativePointsAdjustment", "tokenGenerate"),
+    *("points-adjustment", "points-activate", "members", "member-points", "token"),
+}
+"""What is called beside Erply's calls."""
+
 
 def schema(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["schema", *arguments])
@@ -22,9 +28,9 @@ def printed(*arguments: str) -> Any:
 
 
 def test_without_a_call_all_are_listed() -> None:
-    """One line for each call and envelope, with what it is for."""
+    """One line for each call and envelope, also of the other dialects, with what it is for."""
     lines = schema().stdout.splitlines()
-    assert [line.split()[0] for line in lines] == sorted({*CALLS, "bulk", "call"})
+    assert [line.split()[0] for line in lines] == sorted({*CALLS, "bulk", "call", *DIALECTS})
     assert all(line.split(maxsplit=1)[1].endswith(".") for line in lines)
 
 

@@ -29,6 +29,9 @@ class FakeTransaction:
     async def list(self, listing: Listing) -> Page:
         raise NotImplementedError
 
+    async def set_settings(self, settings: Mapping[str, str]) -> None:
+        raise NotImplementedError
+
     async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
         raise NotImplementedError
 

@@ -7,6 +7,19 @@ import pytest
 
 from erply_points.ledger.records import Allocation, Entry, EntryKind, Reversal
 from erply_points.ledger.wallet import Wallet
+from erply_points.store.configuration import (
+    Adjustment,
+    Award,
+    Client,
+    Currency,
+    Enrolment,
+    Identifier,
+    Member,
+    Program,
+    Promotion,
+    Reason,
+    Token,
+)
 from erply_points.store.listing import Condition, Listing
 from erply_points.store.protocol import Store
 from erply_points.store.rows import (
@@ -84,7 +97,31 @@ _ROWS: dict[str, tuple[Any, Any, Any]] = {
     "gift_cards": (1, gift_card(1), gift_card(1, code="G", balance=0)),
     "coupons": (1, coupon(1), coupon(1, printing_cost=2**40)),
     "issued_coupons": (1, issued_coupon(1), issued_coupon(1, redeemed_at=200)),
+    "programs": (97, Program(97, "Club"), Program(97, "Õ")),
+    "currencies": (5, Currency(5, "coins", 3, 1, 0), Currency(5, "DocCoin", 0, 1, 0)),
+    "promotions": (7, Promotion(7, "", 1), Promotion(7, "u-1", 1)),
+    "reasons": ("7502", Reason("7502", ""), Reason("7502", "Goodwill")),
+    "enrolments": ((1, 1), Enrolment(1, 1, 100), Enrolment(1, 1, 200)),
+    "identifiers": (("email", "a@b.ee"), Identifier("email", "a@b.ee", 1), Identifier("email", "a@b.ee", 2)),
+    "members": (1, Member(1, "{}"), Member(1, '{"city": "Tartu"}')),
+    "awards": (
+        1,
+        Award(1),
+        Award(1, "PROMISED", "Bonus", 7, "bill_regular", "fabric", "u-1", "7502", "Company_Club", "a1.k"),
+    ),
+    "adjustments": (
+        2,
+        Adjustment(2, "capillary"),
+        Adjustment(2, "fabric", "REGULAR", "Base", 1, 7, "INSTORE", "u-1", "7502", "Company_Club", "a1.k"),
+    ),
+    "clients": ("a1.k", Client("a1.k", "till", _HASH, 100), Client("a1.k", "other", _HASH, 200)),
+    "tokens": (_HASH, Token(_HASH, "a1.c", 100), Token(_HASH, "a1.c", 200)),
 }
+_OWNED = {
+    *("document_rows", "sessions", "returns", "issued_coupons"),
+    *("enrolments", "identifiers", "members", "awards", "adjustments", "tokens"),
+}
+"""Tables whose rows refer to others."""
 _LOOKUPS: dict[str, tuple[str, Any, Any]] = {
     # Look-up: the table it leads to, a row of it with the key, one without.
     "card_numbers": ("card_number", customer(1, card_number="0012"), customer(2)),
@@ -93,6 +130,8 @@ _LOOKUPS: dict[str, tuple[str, Any, Any]] = {
     "product_codes": ("code", product(1, code="0012"), product(2)),
     "product_codes2": ("code2", product(1, code2="0012"), product(2)),
     "gift_card_codes": ("code", gift_card(1, code="0012"), gift_card(2)),
+    "currency_names": ("name", Currency(5, "0012", 0, 1, 0), Currency(6, "coins", 0, 1, 0)),
+    "promotion_identifiers": ("identifier", Promotion(1, "0012", 1), Promotion(2, "", 1)),
     "coupon_identifiers": ("identifier", issued_coupon(1, identifier="0012"), issued_coupon(2)),
 }
 
@@ -107,13 +146,20 @@ def _with_parents(work: UnitOfWork) -> None:
         work.documents.put(work.new_id("documents"), document(number))
     work.users.put(2, user(2))
     work.coupons.put(1, coupon(1))
+    for number in (1, 2):
+        work.customers.put(work.new_id("customers"), customer(number))
+        work.new_id("transactions")
+    work.wallets.rows[1, CURRENCY] = None
+    earned(work, lot(1, 1, 50))
+    redeemed(work, redemption(2, 1, 20))
+    work.clients.put("a1.c", Client("a1.c", "", _HASH, 100))
 
 
 @pytest.mark.parametrize("name", _ROWS)
 async def test_what_is_committed_is_there_after_reopening(name: str, store: Store, stores: OpenStores) -> None:
     """A committed row is found again by its key exactly as it was; changed, so; deleted, not at all."""
     key, before, after = _ROWS[name]
-    if name in {"document_rows", "sessions", "returns", "issued_coupons"}:
+    if name in _OWNED:
         await change(store, _with_parents)
     for expected in (before, after, before):
         await change(store, partial(_put, name, key, expected), {name: {key}})
@@ -128,7 +174,10 @@ async def test_what_is_committed_is_there_after_reopening(name: str, store: Stor
 def test_every_table_is_tested_here() -> None:
     """A table added to the unit of work is tested for what it keeps, or for what it leads to."""
     ledger = {"wallets", "lots", "redemptions", "reversals", "sequences"}
-    assert set(UnitOfWork().tables) == set(_ROWS) | ledger | set(_LOOKUPS) | {"document_numbers"} | BELONGINGS
+    assert set(UnitOfWork().tables) == set(_ROWS) | ledger | set(_LOOKUPS) | BELONGINGS | {
+        "document_numbers",
+        "program_points",
+    }
 
 
 async def test_postings_are_kept_whole(store: Store, stores: OpenStores) -> None:
@@ -385,6 +434,8 @@ _TABLES = {
     Product: "products",
     GiftCard: "gift_cards",
     IssuedCoupon: "issued_coupons",
+    Currency: "currencies",
+    Promotion: "promotions",
 }
 
 
@@ -417,7 +468,15 @@ async def test_documents_are_found_by_type_and_number(store: Store) -> None:
     }
 
 
-_OF_A_ROW = BELONGINGS - {"balances"}
+_OF_A_ROW = BELONGINGS - {
+    "balances",
+    "awards_of",
+    "adjusted",
+    "configurations",
+    "identifiers_of",
+    "enrolments_of",
+    "wallets_of",
+}
 
 
 async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Store) -> None:
@@ -444,7 +503,7 @@ async def test_what_belongs_to_a_row_is_read_with_the_changes_so_far(store: Stor
     redeemed(work, redemption(4, 1, 35, document_id=2))
     reversal = Reversal(5, 1, CURRENCY, 1, 5_000, 0, 5_000, 0, 100, 2)
     work.reversals.put(5, reversal)
-    owners = {name: {0, 1, 2, 4, 99} for name in _OF_A_ROW}
+    owners: dict[str, set[Any]] = {name: {0, 1, 2, 4, 99} for name in _OF_A_ROW}
     await transaction.load(owners)
 
     def found(name: str, owner: int) -> list[int]:

@@ -10,6 +10,7 @@ import httpx
 from erply_points.accounts import administration
 from erply_points.app import create_app, stores_of
 from erply_points.settings import ServerSettings
+from erply_points.store.protocol import Store
 from support.client import Erply
 
 _codes = itertools.count(1)
@@ -39,6 +40,18 @@ class Shop(Erply):
     async def set(self, **settings: str) -> None:
         """Change settings of the account, as `erply-points account set` does."""
         await administration.set_settings(stores_of(self.settings), self.code, settings)
+
+    async def apply(self, text: str) -> None:
+        """Apply an account's file, as `erply-points apply` does."""
+        await administration.apply_file(stores_of(self.settings), self.code, text)
+
+    async def store(self) -> Store:
+        """The account's store, opened once more; the caller closes it."""
+        return await stores_of(self.settings).open(self.code)
+
+    async def client(self) -> tuple[str, str]:
+        """Key and secret of a new API client."""
+        return await administration.create_client(stores_of(self.settings), self.code, "till")
 
     async def check(self) -> list[str]:
         """What `erply-points check` finds wrong."""

@@ -11,9 +11,12 @@ Days are MM-DD of 2026, at midnight UTC unless a time HH:MM:SS follows; points a
 
 Events. What stands behind `->` is what must come of it; without an arrow it need only succeed.
     lots, first of all     earns these on 01-01, in this order
-    earn NAME POINTS on DAY [dated DAY] [from DAY] until DAY | for ever
-                           `dated`: when the earning says it happened, `from`: when it becomes available
+    earn NAME POINTS on DAY [dated DAY] [from DAY | pending] until DAY | for ever
+                           `dated`: when the earning says it happened, `from`: when it becomes available, `pending`:
+                           not before it is activated
     redeem POINTS on DAY   accepted redemptions are called R1, R2 ... in this order
+    deduct POINTS from NAME NAME ... on DAY    a redemption that draws from these lots only
+    activate NAME NAME ... on DAY              pending lots become available
     allow below zero, refuse below zero
     reverse POINTS of NAME on DAY         what a lot earned is taken back: reversals are called V1, V2 ...
     owe what is missing, forgive what is missing    of a reversal; owed unless the story says otherwise
@@ -46,7 +49,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
-from erply_points.ledger import corrections, returns
+from erply_points.ledger import corrections, deductions, returns
 from erply_points.ledger import wallet as ledger
 from erply_points.ledger.amounts import MILLIPOINTS_PER_POINT, NEVER, Millipoints, UnixSeconds, from_points
 from erply_points.ledger.errors import LedgerError
@@ -60,9 +63,11 @@ CURRENCY: Final = 1
 _DAY: Final = r"\d\d-\d\d(?: \d\d:\d\d:\d\d)?"
 _LOT: Final = re.compile(
     rf"(?P<name>[A-Z]\w*) (?P<points>\d+)(?: on (?P<on>{_DAY}))?(?: dated (?P<dated>{_DAY}))?"
-    rf"(?: from (?P<available>{_DAY}))? (?:until (?P<expires>{_DAY})|for ever)(?: |$)"
+    rf"(?: from (?P<available>{_DAY})| (?P<pending>pending))? (?:until (?P<expires>{_DAY})|for ever)(?: |$)"
 )
 _REDEMPTION: Final = re.compile(rf"(?P<points>\d+) on (?P<on>{_DAY})")
+_DEDUCTION: Final = re.compile(rf"(?P<points>\d+) from (?P<names>[\w ]+) on (?P<on>{_DAY})")
+_ACTIVATION: Final = re.compile(rf"(?P<names>[\w ]+) on (?P<on>{_DAY})")
 _BALANCE: Final = re.compile(rf"(?P<points>-?\d+) on (?P<on>{_DAY})")
 _PART: Final = re.compile(
     rf"(?:back |again )?(?P<points>\d+) of (?P<name>\w+) on (?P<on>{_DAY})(?: with (?P<days>\d+) days grace)?"
@@ -182,7 +187,7 @@ class _Telling:
             from_points(int(given["points"] or "")),
             moment(given["dated"] or on),
             moment(given["expires"]) if given["expires"] else NEVER,
-            moment(given["available"] or given["dated"] or on),
+            NEVER if given["pending"] else moment(given["available"] or given["dated"] or on),
         )
         lot = lot._replace(customer_id=self.book.wallet.totals.customer_id)
         posting = ledger.earn(self.book.wallet, lot, moment(on))
@@ -197,6 +202,22 @@ class _Telling:
         posting = ledger.redeem(self.book.wallet, redemption, on, below_zero=self.below_zero)
         self._name(redemption.id, "R")
         return self._post(posting)
+
+    def deduct(self, rest: str) -> str:
+        asked = _match(_DEDUCTION, rest)
+        on = moment(asked["on"])
+        redemption = new_redemption(self.transactions + 1, from_points(int(asked["points"])), on)
+        posting = deductions.deduct(self.book.wallet, redemption, self._chosen(asked["names"]), on)
+        self._name(redemption.id, "R")
+        return self._post(posting)
+
+    def activate(self, rest: str) -> str:
+        asked = _match(_ACTIVATION, rest)
+        chosen = self._chosen(asked["names"])
+        return self._told(deductions.activate(self.book.wallet, chosen, moment(asked["on"])), 0)
+
+    def _chosen(self, names: str) -> list[Lot]:
+        return [self.book.lots[self._number(name)] for name in names.split()]
 
     def _post(self, posting: Posting) -> str:
         """Keep what was decided; return it in words."""
@@ -328,7 +349,8 @@ class _Telling:
         found = []
         for lot in self.book.wallet.lots:
             last = self.book.entries[-1].at
-            pending = f" from {_day(lot.available_at)}" if lot.available_at > last else ""
+            pending = f" from {_day(lot.available_at)}" if last < lot.available_at < NEVER else ""
+            pending = " pending" if lot.available_at == NEVER else pending
             until = "for ever" if lot.expires_at == NEVER else f"until {_day(lot.expires_at)}"
             found.append(f"{self.names[lot.id]} {_points(lot.remaining)}{pending} {until}")
         _same(" ".join(found) or "none", rest)
@@ -350,7 +372,10 @@ class _Telling:
         _same(f"{_points(self.book.wallet.balance_at(moment(on)))} on {on}", rest)
 
 
-_EVENTS: Final = ("earn", "redeem", "reverse", "undo", "give", "spend", "change", "move")
+_EVENTS: Final = (
+    *("earn", "redeem", "deduct", "activate"),
+    *("reverse", "undo", "give", "spend", "change", "move"),
+)
 _POLICIES: Final = ("allow", "refuse", "owe", "forgive", "customer")
 _EXPECTATIONS: Final = ("lots", "debts", "entries", "totals", "balance")
 _VERBS: Final[dict[str, Callable[[_Telling, str], str | None]]] = {

@@ -86,6 +86,27 @@ _PROMISES: Final[tuple[tuple[str, str], ...]] = (
         " WHERE number <> number_before + 1 OR balance <> balance_before + points OR at < at_before",
     ),
     (
+        "program {}: it does not exist, and currency {} belongs to it",
+        "SELECT program_id, id FROM currencies WHERE program_id NOT IN (SELECT id FROM programs)",
+    ),
+    (
+        "program {}: it has no points",
+        "SELECT id FROM programs WHERE id NOT IN (SELECT program_id FROM currencies WHERE is_points = 1)",
+    ),
+    (
+        "customer {}, currency {}: the customer is not in its program {}",
+        "SELECT w.customer_id, w.currency_id, c.program_id"
+        " FROM wallets AS w JOIN currencies AS c ON c.id = w.currency_id"
+        " WHERE c.program_id <> (SELECT program_id FROM currencies WHERE id = 1) AND NOT EXISTS"
+        " (SELECT 1 FROM enrolments AS e WHERE (e.customer_id, e.program_id) = (w.customer_id, c.program_id))",
+    ),
+    (
+        "lot {}: promotion {}, which it was given for, is not of its program",
+        "SELECT a.lot_id, a.promotion_id FROM awards AS a JOIN lots AS l ON l.id = a.lot_id"
+        " JOIN currencies AS c ON c.id = l.currency_id LEFT JOIN promotions AS p ON p.id = a.promotion_id"
+        " WHERE a.promotion_id > 0 AND p.program_id IS NOT c.program_id",
+    ),
+    (
         "document {}: its totals are not those of its rows",
         "SELECT id FROM documents d WHERE total <> net + vat + rounding OR (net, vat) <>"
         " (SELECT coalesce(sum(net), 0), coalesce(sum(vat), 0) FROM document_rows WHERE document_id = d.id)",

@@ -9,6 +9,23 @@ from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption, Reversal, Totals
 from erply_points.ledger.wallet import Wallet, settle
+from erply_points.store.configuration import (
+    Adjusted,
+    AdjustedQuery,
+    Adjustment,
+    Award,
+    Client,
+    Configuration,
+    Currency,
+    CurrencyUse,
+    Enrolment,
+    Identifier,
+    Member,
+    Program,
+    Promotion,
+    Reason,
+    Token,
+)
 from erply_points.store.rows import (
     Balance,
     BalanceQuery,
@@ -56,13 +73,16 @@ def _by_key(
     return load
 
 
-_SESSION: Final = f"SELECT {_columns(Session)} FROM sessions WHERE key_hash = ?"
+def _one_by_one(name: str, row: Any, *key: str) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
+    """For keys that are bytes, which JSON lacks, or pairs; a request has one of a kind, or few."""
+    sql = f"SELECT {_columns(row)} FROM {name} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
 
+    def load(database: sqlite3.Connection, keys: set[Any]) -> Iterator[tuple[Any, Any]]:
+        for each in keys:
+            for values in database.execute(sql, each if len(key) > 1 else (each,)):
+                yield each, row._make(values)
 
-def _sessions(database: sqlite3.Connection, keys: set[bytes]) -> Iterator[tuple[bytes, Session]]:
-    for key in keys:  # JSON has no bytes, and a request has one session.
-        for values in database.execute(_SESSION, (key,)):
-            yield key, Session._make(values)
+    return load
 
 
 def _belonging(
@@ -205,12 +225,66 @@ def _debts(database: sqlite3.Connection, totals: Totals) -> tuple[Redemption | R
     return tuple(sorted(debts, key=lambda debt: debt.id))
 
 
+_AWARDS_OF: Final = f"""
+    SELECT {_columns(Award, "a.")} FROM lots JOIN awards AS a ON a.lot_id = lots.id
+    WHERE lots.customer_id = ? AND lots.currency_id = ? AND lots.is_open = 1 ORDER BY lots.id"""
+
+
+def _awards_of(database: sqlite3.Connection, keys: set[WalletKey]) -> Iterator[tuple[WalletKey, tuple[Award, ...]]]:
+    """The awards of a wallet's open lots."""
+    for key in keys:
+        yield key, tuple(map(Award._make, database.execute(_AWARDS_OF, key)))
+
+
+_ADJUSTED: Final = """
+    WITH deductions AS (
+        SELECT r.*, a.dialect FROM redemptions AS r JOIN adjustments AS a ON a.redemption_id = r.id
+        WHERE r.customer_id = ?1 AND r.currency_id = ?2)
+    SELECT (SELECT coalesce(sum(points - returned), 0) FROM deductions),
+        (SELECT coalesce(sum(points), 0) FROM deductions WHERE dialect = 'fabric' AND created_at >= ?3)
+        + (SELECT coalesce(sum(l.earned), 0) FROM lots AS l JOIN awards AS a ON a.lot_id = l.id
+            WHERE l.customer_id = ?1 AND l.currency_id = ?2 AND a.dialect = 'fabric' AND l.created_at >= ?3)"""
+
+
+def _adjusted(database: sqlite3.Connection, queries: set[AdjustedQuery]) -> Iterator[tuple[AdjustedQuery, Adjusted]]:
+    for query in queries:
+        yield query, Adjusted._make(database.execute(_ADJUSTED, query).fetchone())
+
+
+_CURRENCIES_USED: Final = """
+    WITH amounts AS (
+        SELECT currency_id, earned AS points FROM lots UNION ALL SELECT currency_id, remaining FROM lots
+        UNION ALL SELECT currency_id, points FROM redemptions UNION ALL SELECT currency_id, points FROM reversals)
+    SELECT currency_id, count(*), coalesce((SELECT max(CASE
+        WHEN points % 10 <> 0 THEN 3 WHEN points % 100 <> 0 THEN 2 WHEN points % 1000 <> 0 THEN 1 ELSE 0 END)
+        FROM amounts WHERE amounts.currency_id = wallets.currency_id), 0)
+    FROM wallets GROUP BY currency_id"""
+
+
+def _configurations(database: sqlite3.Connection, _: set[int]) -> Iterator[tuple[int, Configuration]]:
+    def rows(table: str, row: Any) -> tuple[Any, ...]:
+        found = database.execute(f"SELECT {_columns(row)} FROM {table} ORDER BY {row._fields[0]}")
+        return tuple(map(row._make, found))
+
+    yield (
+        0,
+        Configuration(
+            rows("programs", Program),
+            rows("currencies", Currency),
+            rows("promotions", Promotion),
+            rows("reasons", Reason),
+            tuple(map(CurrencyUse._make, database.execute(_CURRENCIES_USED))),
+            frozenset(number for (number,) in database.execute("SELECT DISTINCT promotion_id FROM awards")),
+        ),
+    )
+
+
 _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]]] = {
     "users": _by_key("users", User, "id"),
     "usernames": _by_key("users", User, "username"),
     "card_numbers": _by_key("customers", Customer, "card_number", where="card_number <> ''"),
     "document_numbers": _document_numbers,
-    "sessions": _sessions,
+    "sessions": _one_by_one("sessions", Session, "key_hash"),
     "login_failures": _by_key("login_failures", LoginFailures, "username"),
     "kept_answers": _by_key("kept_answers", KeptAnswer, "key"),
     "vat_rates": _by_key("vat_rates", VatRate, "id"),
@@ -241,6 +315,26 @@ _LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tupl
     "documents_of": _belonging("documents", Document, "customer_id"),
     "coupons_issued": _belonging("issued_coupons", IssuedCoupon, "coupon_id"),
     "balances": _balances,
+    "programs": _by_key("programs", Program, "id"),
+    "currencies": _by_key("currencies", Currency, "id"),
+    "currency_names": _by_key("currencies", Currency, "name"),
+    "program_points": _by_key("currencies", Currency, "program_id", where="is_points = 1"),
+    "promotions": _by_key("promotions", Promotion, "id"),
+    "promotion_identifiers": _by_key("promotions", Promotion, "identifier", where="identifier <> ''"),
+    "reasons": _by_key("reasons", Reason, "code"),
+    "enrolments": _one_by_one("enrolments", Enrolment, "customer_id", "program_id"),
+    "enrolments_of": _belonging("enrolments", Enrolment, "customer_id", order="program_id"),
+    "identifiers": _one_by_one("identifiers", Identifier, "kind", "value"),
+    "identifiers_of": _belonging("identifiers", Identifier, "customer_id", order="kind"),
+    "members": _by_key("members", Member, "customer_id"),
+    "awards": _by_key("awards", Award, "lot_id"),
+    "awards_of": _awards_of,
+    "adjustments": _by_key("adjustments", Adjustment, "redemption_id"),
+    "adjusted": _adjusted,
+    "wallets_of": _belonging("wallets", Totals, "customer_id", order="currency_id"),
+    "configurations": _configurations,
+    "clients": _by_key("clients", Client, "key"),
+    "tokens": _one_by_one("tokens", Token, "token_hash"),
     "document_uuids": _by_key("document_uuids", DocumentUUID, "uuid"),
     "wallets": wallets,
     "lots": _by_key("lots", Lot, "id"),

@@ -61,6 +61,9 @@ class SQLiteTransaction:
             tables.write(self._database, self.work)
             self.work.flushed()
 
+    async def set_settings(self, settings: Mapping[str, str]) -> None:
+        await self._run(_write_settings, self._database, settings)
+
     async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
         await self._run(_forget, self._database, before, answers_before)
 
@@ -227,6 +230,7 @@ def _begin(
 def _forget(database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds) -> None:
     database.execute("DELETE FROM kept_answers WHERE answered_at < ?", (answers_before,))
     database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
+    database.execute("DELETE FROM tokens WHERE expires_at < ?", (before,))
     database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
@@ -239,15 +243,19 @@ def _rollback(database: sqlite3.Connection) -> None:
 def _set_settings(database: sqlite3.Connection, settings: Mapping[str, str]) -> None:
     database.execute("BEGIN IMMEDIATE")
     try:
-        database.executemany(
-            "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            list(settings.items()),
-        )
-        database.execute(
-            "INSERT INTO sequences (name, last) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET last = last + 1",
-            (SETTINGS_SEQUENCE,),
-        )
+        _write_settings(database, settings)
         database.execute("COMMIT")
     except BaseException:
         _rollback(database)
         raise
+
+
+def _write_settings(database: sqlite3.Connection, settings: Mapping[str, str]) -> None:
+    database.executemany(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        list(settings.items()),
+    )
+    database.execute(
+        "INSERT INTO sequences (name, last) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET last = last + 1",
+        (SETTINGS_SEQUENCE,),
+    )

@@ -10,6 +10,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
+from erply_points.store.configuration import (
+    Adjustment,
+    Award,
+    Client,
+    Currency,
+    Enrolment,
+    Identifier,
+    Member,
+    Program,
+    Promotion,
+    Reason,
+    Token,
+)
 from erply_points.store.rows import (
     Correction,
     Coupon,
@@ -106,6 +119,17 @@ TABLES: Final[dict[str, TableSQL]] = {
     ),
     "redemptions": TableSQL("redemptions", Redemption, _KEY),
     "reversals": TableSQL("reversals", Reversal, _KEY),
+    "programs": TableSQL("programs", Program, _KEY),
+    "currencies": TableSQL("currencies", Currency, _KEY),
+    "promotions": TableSQL("promotions", Promotion, _KEY, unique=("identifier",)),
+    "reasons": TableSQL("reasons", Reason, ("code",)),
+    "enrolments": TableSQL("enrolments", Enrolment, ("customer_id", "program_id")),
+    "identifiers": TableSQL("identifiers", Identifier, ("kind", "value")),
+    "members": TableSQL("members", Member, ("customer_id",)),
+    "awards": TableSQL("awards", Award, ("lot_id",)),
+    "adjustments": TableSQL("adjustments", Adjustment, ("redemption_id",)),
+    "clients": TableSQL("clients", Client, ("key",)),
+    "tokens": TableSQL("tokens", Token, ("token_hash",)),
 }
 JOURNALS: Final[dict[str, TableSQL]] = {
     "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "customer_id", "number")),

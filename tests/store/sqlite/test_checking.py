@@ -64,6 +64,24 @@ _LESS_EXPIRED = (
 )
 
 CASES: Final[dict[str, tuple[str, list[str]]]] = {
+    "program of a currency": (
+        "INSERT INTO currencies VALUES (5, 'coins', 0, 97, 0)",
+        ["program 97: it does not exist, and currency 5 belongs to it"],
+    ),
+    "program without points": ("INSERT INTO programs VALUES (97, 'Club')", ["program 97: it has no points"]),
+    "wallet of another program": (
+        "INSERT INTO programs VALUES (97, 'Club'); INSERT INTO currencies VALUES (5, 'coins', 0, 97, 1);"
+        " INSERT INTO wallets VALUES (1, 5, 0, 0, 0, 0, 0, 0, 0, 0), (2, 5, 0, 0, 0, 0, 0, 0, 0, 0);"
+        " INSERT INTO enrolments VALUES (2, 97, 100)",
+        ["customer 1, currency 5: the customer is not in its program 97"],
+    ),
+    "promotion of another program": (
+        "INSERT INTO programs VALUES (97, 'Club'); INSERT INTO currencies VALUES (5, 'coins', 0, 97, 1);"
+        " INSERT INTO promotions VALUES (7, '', 97), (8, '', 1); INSERT INTO awards VALUES"
+        " (1, 'REGULAR', 'Base', 8, '', 'erply', '', '', '', ''),"
+        " (2, 'REGULAR', 'Base', 7, '', 'erply', '', '', '', '')",
+        ["lot 2: promotion 7, which it was given for, is not of its program"],
+    ),
     "lot": (
         "UPDATE lots SET earned = earned + 1 WHERE id = 2;"
         " UPDATE wallets SET earned = earned + 1 WHERE customer_id = 1",

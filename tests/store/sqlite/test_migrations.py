@@ -1,6 +1,7 @@
 """Migrations: from a new file to the newest schema, each step whole or not at all."""
 
 import sqlite3
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -153,3 +154,31 @@ async def test_two_programs_that_open_a_new_file_at_once_both_succeed(tmp_path: 
         slow.set_trace_callback(None)
         assert begun
     assert _pragma(path, "user_version") == LAST
+
+
+async def test_customers_of_before_the_other_dialects_can_be_found_by_them(tmp_path: Path) -> None:
+    """Customers of an older file get identifiers; the first of two with the same mobile has it."""
+    path = tmp_path / "shop.db"
+    known = migrations.known()
+    people = "(?, '', 'Mari', '', '', '', ?, '', ?, '', 0, 1, 1, '{}')"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for number in (1, 2):
+            database.executescript(known[number])
+        for person in ((1, " Mari@Example.com ", "+372 555"), (2, "", "+372555"), (3, "jaan@example.com", "")):
+            database.execute(f"INSERT INTO customers VALUES {people}", person)
+        database.execute("INSERT INTO wallets VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0)")
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("PRAGMA user_version = 2")
+    async with samples.closing(SQLiteStore.open(path)) as store:
+        assert not [problem for problem in await store.check() if "sequence" not in problem]
+    with closing(sqlite3.connect(path)) as database:
+        found = database.execute(
+            "SELECT kind, value, customer_id FROM identifiers ORDER BY kind, customer_id"
+        ).fetchall()
+        currencies = database.execute("SELECT * FROM currencies").fetchall()
+    emails, mobiles = [("email", "mari@example.com", 1), ("email", "jaan@example.com", 3)], [("mobile", "+372555", 1)]
+    assert [each for each in found if each[0] != "profileId"] == emails + mobiles
+    profiles = [value for kind, value, _ in found if kind == "profileId"]
+    assert len(set(profiles)) == 3
+    assert all(str(uuid.UUID(value)) == value and uuid.UUID(value).version == 4 for value in profiles)
+    assert currencies == [(1, "points", 0, 1, 1)]
