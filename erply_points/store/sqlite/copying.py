@@ -14,7 +14,12 @@ from typing import Final
 from erply_points.store.sqlite import connection, migrations
 
 _SUFFIX: Final = ".snapshot"
-_KEPT: Final = frozenset({"settings", "sequences", "currencies", "users", "employees", "sessions"})
+_KEPT: Final = frozenset(
+    {
+        *("settings", "sequences", "users", "employees", "sessions", "clients", "tokens"),
+        *("programs", "currencies", "promotions", "reasons"),
+    }
+)
 """Tables that `clear` leaves alone, or not quite empty."""
 
 
@@ -75,7 +80,7 @@ def clear(database: sqlite3.Connection) -> None:
             if table not in _KEPT:
                 database.execute(f"DELETE FROM {table}")
         database.execute("DELETE FROM employees WHERE id NOT IN (SELECT employee_id FROM users)")
-        database.execute("DELETE FROM sequences WHERE name NOT IN ('settings', 'users', 'employees')")
+        database.execute("DELETE FROM sequences WHERE name NOT IN ('settings', 'users', 'employees', 'currencies')")
         database.execute(
             "UPDATE sequences SET last = (SELECT coalesce(max(id), 0) FROM employees) WHERE name = 'employees'"
         )
