@@ -124,7 +124,7 @@ async def create_user(
 
 
 async def clear_account(stores: Stores, code: str) -> None:
-    """Make the account as it was when it was made; settings, users and sessions stay. Raises Invalid."""
+    """Make the account as it was when it was made; settings, users, clients and sessions stay. Raises Invalid."""
     async with _opened(stores, code) as store:
         await store.clear()
         await _begin(store)
