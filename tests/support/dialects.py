@@ -1,9 +1,9 @@
 """Clients of the other dialects. Every answer they get is validated against the schemas."""
 
+import json
 from typing import Any
 
 import httpx
-import orjson
 
 from support.contract import reference
 
@@ -30,7 +30,7 @@ class Capillary:
 
     async def send(self, path: str, query: dict[str, str], body: Any, **headers: str) -> httpx.Response:
         """A body goes as it stands if it is bytes, else as JSON."""
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
             "content-type": "application/json",
             **{name.replace("_", "-"): value for name, value in headers.items()},
@@ -75,7 +75,7 @@ class Fabric:
     async def post(self, call: str, body: Any, **headers: str) -> httpx.Response:
         """`call` is points-adjustment, points-activate or members."""
         path = "/v1/members" if call == "members" else f"/v1/members/{call}"
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {
             "content-type": "application/json",
             **{name.replace("_", "-"): value for name, value in headers.items()},

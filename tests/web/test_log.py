@@ -4,8 +4,11 @@ from pathlib import Path
 
 import httpx
 
+from erply_points.accounts.administration import create_client
+from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
 from support.client import Erply
+from support.dialects import Capillary, Fabric
 from support.process import ServerProcess
 from support.shop import new_account
 
@@ -32,10 +35,16 @@ async def test_no_password_key_query_or_body_is_logged(tmp_path: Path) -> None:
             await http.post("/api/", content=b"topsecret-note{", headers={"content-type": "application/json"})
             await http.post("/api/", content=b"--s3cr3t-pass", headers={"content-type": "multipart/form-data"})
             await http.post("/api/", content=b"x" * 4_100_000 + b"topsecret-note")
-            key = till.key
+            client = await create_client(stores_of(ServerSettings(data=data)), code, "till")
+            fabric = await Fabric.log_in(http, *client)
+            capillary = Capillary(http, *client)
+            await capillary.lookup("email", "my-query-value", {"reasonOfReturn": "topsecret-note"})
+            await Capillary(http, client[0], "s3cr3t-pass").lookup("email", "my-query-value", {})
+            await fabric.post("members", b"topsecret-note")
+            keys = (till.key, fabric.token, *client)
     finally:
         status = server.terminate()
     log = "".join(server.log)
     assert status == 0, log
-    assert not [secret for secret in (*SECRETS, key, "clientCode", "sessionKey") if secret in log], log
+    assert not [secret for secret in (*SECRETS, *keys, "clientCode", "sessionKey") if secret in log], log
     assert "Traceback" not in log, log
