@@ -26,6 +26,7 @@ from dialects.points_oracle import FOR_EVER, Points
 from erply_points.calls import points as points_calls
 from erply_points.dialects import adjusting, capillary, fabric
 from erply_points.ledger import wallet
+from erply_points.store.sqlite import loading
 from support.dialects import Capillary, Fabric
 from support.shop import Shop, open_shop
 
@@ -189,8 +190,13 @@ PROFILE = settings(
 
 
 @pytest.mark.timeout(100 if EXAMPLES is None else 0)
-def test_three_systems_do_what_the_oracle_foretells() -> None:
-    """Whatever is sent by whichever system, every answer, balance and history is the one that the rules demand."""
+@pytest.mark.parametrize("lots_read", [8, 1])
+def test_three_systems_do_what_the_oracle_foretells(lots_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is sent by whichever system, every answer, balance and history is the one that the rules demand.
+
+    Also where a wallet's lots are read one by one, as for a customer who has very many of them.
+    """
+    monkeypatch.setattr(loading.wallets, "__defaults__", (lots_read,))
     run_state_machine_as_test(Machine, settings=PROFILE)
 
 
