@@ -55,10 +55,10 @@ def name_of(uri: str) -> tuple[str, str] | None:
 
 @cache
 def by_name() -> dict[str, dict[str, Schema]]:
-    """The schemas of each call of Erply's and envelope, by its name and then by direction: `request` and `answer`."""
+    """The schemas of each call and envelope, by its name and then by direction: `request` and `answer`."""
     found: dict[str, dict[str, Schema]] = {}
     for uri, schema in all_schemas().items():
-        if (named := name_of(uri)) and uri.startswith("/schemas/erply/"):
+        if (named := name_of(uri)) and not uri.startswith("/schemas/sandbox/"):
             found.setdefault(named[0], {})[named[1]] = schema
     return found
 

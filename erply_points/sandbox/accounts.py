@@ -10,7 +10,7 @@ from typing import Final
 from erply_points.accounts import administration
 from erply_points.accounts.account import Clock
 from erply_points.accounts.administration import Invalid
-from erply_points.accounts.passwords import hash_password, hash_key, new_session_key
+from erply_points.accounts.passwords import hash_key, hash_password, new_session_key
 from erply_points.accounts.pool import AccountPool
 from erply_points.sandbox.clock import LATEST, AccountClock, Setting
 from erply_points.sandbox.faults import Faults

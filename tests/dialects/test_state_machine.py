@@ -180,7 +180,7 @@ class Machine(RuleBasedStateMachine):
 
 EXAMPLES = os.environ.get("ERPLY_POINTS_EXAMPLES")
 PROFILE = settings(
-    max_examples=int(EXAMPLES or 15),
+    max_examples=int(EXAMPLES or 8),
     stateful_step_count=40,
     deadline=None,
     derandomize=EXAMPLES is None,

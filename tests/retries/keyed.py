@@ -192,12 +192,20 @@ def file_of(shop: Shop) -> Path:
     return shop.settings.data / f"{shop.code}.db"
 
 
+_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def _shown(value: Any) -> Any:
+    """A value, but for the random numbers by which customers go elsewhere."""
+    return "random" if isinstance(value, str) and _RANDOM.fullmatch(value) else value
+
+
 def contents(file: Path, *leaving_out: str) -> dict[str, list[Any]]:
     """Every row of every table of an account, but for the tables left out."""
     with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         names = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         return {
-            name: sorted(database.execute(f"SELECT * FROM {name}"), key=repr)
+            name: sorted((tuple(map(_shown, row)) for row in database.execute(f"SELECT * FROM {name}")), key=repr)
             for name in names
             if name not in leaving_out
         }

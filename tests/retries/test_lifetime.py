@@ -105,11 +105,15 @@ async def test_a_key_that_was_used_anew_answers_for_nobody_else(shop: Shop) -> N
 
 def _as_before(file: Path, older: Path) -> None:
     """Copy an account's file to what it would be if the program knew the first migration only."""
-    made = re.findall(r"CREATE (TABLE|INDEX) (\w+)", "".join(migrations.known()[number] for number in LATER))
+    later = "".join(migrations.known()[number] for number in LATER)
     with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(older)) as target:
         source.backup(target)
-        for kind, name in reversed(made):
-            target.execute(f"DROP {kind} {name}")
+        for name in re.findall(r"CREATE (?:UNIQUE )?INDEX (\w+)", later):
+            target.execute(f"DROP INDEX {name}")
+        for name in reversed(re.findall(r"CREATE TABLE (\w+)", later)):
+            target.execute(f"DROP TABLE {name}")
+        for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", later):
+            target.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         target.execute("PRAGMA user_version = 1")
         target.commit()
 
