@@ -188,6 +188,7 @@ PROFILE = settings(
     derandomize=EXAMPLES is None,
     database=None,
     suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],  # Without shrinking, which can take longer than all else.
 )
 
 
