@@ -3,6 +3,7 @@
 from typing import Final
 
 from erply_points.calls import (
+    balances,
     campaigns,
     configuration,
     corrections,
@@ -15,6 +16,7 @@ from erply_points.calls import (
     payments,
     places,
     points,
+    points_listing,
     products,
     rights,
     sales,
@@ -32,6 +34,8 @@ _MODULES: Final = (
     configuration,
     customers,
     points,
+    balances,
+    points_listing,
     corrections,
     sales,
     sales_listing,

@@ -287,3 +287,5 @@ class Movement(NamedTuple):
     card_number: str
     document_number: int
     document_custom_number: str
+    shortfall: Millipoints
+    """What is owed in the wallet that it belongs to."""

@@ -130,6 +130,34 @@ async def test_records_of_redemptions(shop: Shop) -> None:
     }
 
 
+async def test_what_time_has_done_shows(shop: Shop) -> None:
+    """Points that became available have repaid what was owed, and expired ones are gone, as soon as the time has come.
+
+    Nothing need have been written in between: balance and history say the same.
+    """
+    await shop.set(pending_hours="1", negative_balance="allow")
+    customer = await shop.customer()
+    await shop.record("subtractCustomerRewardPoints", customerID=customer, points=8)
+    for points, expiry in ((5, {"expiryUnixTime": NOW + 7_200}), (6, {})):
+        sent = {"customerID": customer, "points": points, "pointCategory": "PROMISED"}
+        await shop.record("addCustomerRewardPoints", **sent, **expiry)
+    other = await shop.customer(points=9)
+
+    async def remaining() -> list[int]:
+        return [record["remainingPoints"] for record in await shop.records(LISTINGS[0])]
+
+    assert (await remaining(), await shop.balance(customer)) == ([5, 6, 9], 3)
+    shop.clock.advance(3_600)
+    await shop.log_in()
+    assert (await remaining(), await shop.balance(customer)) == ([0, 3, 9], 3)
+    shop.clock.advance(3_600)
+    await shop.log_in()
+    assert (await remaining(), await shop.balance(customer)) == ([0, 3, 9], 3)
+    await shop.record("addCustomerRewardPoints", customerID=other, points=1)
+    await shop.record("addCustomerRewardPoints", customerID=customer, points=1)
+    assert (await remaining(), await shop.balance(customer)) == ([0, 3, 9, 1, 1], 4)
+
+
 async def test_expired_points_are_no_uses(shop: Shop) -> None:
     """What expires is not listed among the uses."""
     customer = await shop.customer()

@@ -12,8 +12,6 @@ ERPLY_POINTS_EXAMPLES sets how many histories are tried (default 15, always the 
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -194,18 +192,13 @@ PROFILE = settings(
 
 @pytest.mark.timeout(100 if EXAMPLES is None else 0)
 @pytest.mark.parametrize("lots_read", [8, 1])
-def test_three_systems_do_what_the_oracle_foretells(lots_read: int) -> None:
+def test_three_systems_do_what_the_oracle_foretells(lots_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is sent by whichever system, every answer, balance and history is the one that the rules demand.
 
-    Also where a wallet's lots are read one by one, as for a customer who has very many of them. In a process of its
-    own, so that its histories are the same whatever was tested before.
+    Also where a wallet's lots are read one by one, as for a customer who has very many of them.
     """
-    tests = Path(__file__).parents[1]
-    paths = [str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    command = [sys.executable, __file__, str(lots_read)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    monkeypatch.setattr(loading.wallets, "__defaults__", (lots_read,))
+    run_state_machine_as_test(Machine, settings=PROFILE)
 
 
 def _regular(*_: object) -> str:
@@ -230,8 +223,3 @@ def test_the_machine_finds_a_broken_server(flaw: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(*BROKEN[flaw])
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=settings(PROFILE, max_examples=100, phases=[Phase.generate]))
-
-
-if __name__ == "__main__":
-    loading.wallets.__defaults__ = (int(sys.argv[1]),)
-    run_state_machine_as_test(Machine, settings=PROFILE)

@@ -222,10 +222,10 @@ async def test_histories_name_what_they_refer_to(store: Store) -> None:
     early = await transaction.list(Listing("earnings", (Condition(("created_at",), "<=", 90),), limit=1))
     await transaction.rollback()
     assert earnings.rows == [
-        Movement(first._replace(remaining=30, redeemed=20), "77", 100_001, "A-1"),
-        Movement(second, "", 0, ""),
+        Movement(first._replace(remaining=30, redeemed=20), "77", 100_001, "A-1", 0),
+        Movement(second, "", 0, "", 0),
     ]
-    assert redemptions.rows == [Movement(spent, "77", 0, "")]
+    assert redemptions.rows == [Movement(spent, "77", 0, "", 0)]
     assert [one.record.id for one in mine.rows] == [2]
     assert ([one.record.id for one in early.rows], early.total) == ([1], 1)
 

@@ -61,8 +61,10 @@ def _movement(name: str, record: Any) -> Source:
 
     columns = ", ".join(f"{name}.{column}" for column in record._fields)
     return Source(
-        f"{columns}, customers.card_number, coalesce(documents.number, 0), coalesce(documents.custom_number, '')",
+        f"{columns}, customers.card_number, coalesce(documents.number, 0), coalesce(documents.custom_number, ''),"
+        " wallets.shortfall",
         f"{name} JOIN customers ON customers.id = {name}.customer_id"
+        f" JOIN wallets ON (wallets.customer_id, wallets.currency_id) = ({name}.customer_id, {name}.currency_id)"
         f" LEFT JOIN documents ON documents.id = {name}.document_id",
         {column: f"{name}.{column}" for column in record._fields},
         make,
