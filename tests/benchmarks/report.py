@@ -98,7 +98,9 @@ def main(measure: Measure, doc: str | None) -> None:
     """Run one benchmark by itself and print its report."""
     size, parent = asked(doc)
     report = run(measure, size, parent)
-    print(report.text, table(report.reaches), sep="\n\n")
+    print(report.text)
+    if report.reaches:
+        print(f"\n{table(report.reaches)}")
 
 
 def table(reaches: Iterable[Reach]) -> str:
