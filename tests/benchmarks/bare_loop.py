@@ -32,21 +32,25 @@ LAST: Final = "SELECT last FROM sequences WHERE name = 'transactions'"
 SET_LAST: Final = "UPDATE sequences SET last = ? WHERE name = 'transactions'"
 
 
-def _insert(table: str, row: Any, given: Sequence[str], **constant: str) -> str:
+def insert(table: str, row: Any, given: Sequence[str], **constant: str) -> str:
     """Values for the columns `given`, constants for the others: what is not named is nothing."""
-    texts = {"description": "''", **constant}
-    columns: Sequence[str] = row._fields
-    values = ("?" if column in given else texts.get(column, "0") for column in columns)
-    ordered = sorted(given, key=columns.index)
+    values = expressions(row, **dict.fromkeys(given, "?"), **constant)
+    ordered = [column for column, value in values.items() if value == "?"]
     assert list(given) == ordered, f"{table}: bound in the order {ordered}"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(values)})"
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-ADD_REDEMPTION: Final = _insert(
-    "redemptions", Redemption, ("id", "customer_id", "points", "created_at"), currency_id="1"
+def expressions(row: Any, **given: str) -> dict[str, str]:
+    """SQL for every column of a row, and for those beyond it that are given: what is not given is nothing."""
+    columns: Sequence[str] = row._fields
+    return {**dict.fromkeys(columns, "0"), **({"description": "''"} if "description" in columns else {}), **given}
+
+
+ADD_REDEMPTION: Final = insert(
+    "redemptions", Redemption, ("id", "customer_id", "points", "created_at", "document_id"), currency_id="1"
 )
-ADD_ALLOCATION: Final = _insert("allocations", Allocation, Allocation._fields)
-ADD_ENTRY: Final = _insert(
+ADD_ALLOCATION: Final = insert("allocations", Allocation, Allocation._fields)
+ADD_ENTRY: Final = insert(
     "entries",
     Entry,
     ("customer_id", "number", "at", "points", "balance", "source_id"),
@@ -70,24 +74,29 @@ class BareLoop:
         (transaction_id,) = execute(LAST).fetchone()
         for customer_id, points in redemptions:
             transaction_id += 1
-            missing = points * 1_000
             (_,) = execute(CUSTOMER, (customer_id,)).fetchone()
-            balance, redeemed, entries = execute(WALLET, (customer_id,)).fetchone()
-            lots = execute(LOTS, (customer_id, now, now)).fetchall()
-            balance -= missing
-            execute(ADD_REDEMPTION, (transaction_id, customer_id, missing, now))
-            for lot_id, remaining, lot_redeemed in lots:
-                paid = min(remaining, missing)
-                execute(ADD_ALLOCATION, (transaction_id, lot_id, customer_id, entries + 1, paid))
-                execute(PAY if paid < remaining else DRAIN, (remaining - paid, lot_redeemed + paid, lot_id))
-                missing -= paid
-                if not missing:
-                    break
-            assert not missing
-            execute(ADD_ENTRY, (customer_id, entries + 1, now, -points * 1_000, balance, transaction_id))
-            execute(SPEND, (balance, redeemed + points * 1_000, entries + 1, now, customer_id))
+            self.spend(transaction_id, customer_id, points, now)
         execute(SET_LAST, (transaction_id,))
         execute("COMMIT")
+
+    def spend(self, transaction_id: int, customer_id: int, points: int, now: int, document_id: int = 0) -> None:
+        """One redemption of whole points: the lot that expires first pays first."""
+        execute = self.database.execute
+        missing = points * 1_000
+        balance, redeemed, entries = execute(WALLET, (customer_id,)).fetchone()
+        lots = execute(LOTS, (customer_id, now, now)).fetchall()
+        balance -= missing
+        execute(ADD_REDEMPTION, (transaction_id, customer_id, missing, now, document_id))
+        for lot_id, remaining, lot_redeemed in lots:
+            paid = min(remaining, missing)
+            execute(ADD_ALLOCATION, (transaction_id, lot_id, customer_id, entries + 1, paid))
+            execute(PAY if paid < remaining else DRAIN, (remaining - paid, lot_redeemed + paid, lot_id))
+            missing -= paid
+            if not missing:
+                break
+        assert not missing
+        execute(ADD_ENTRY, (customer_id, entries + 1, now, -points * 1_000, balance, transaction_id))
+        execute(SPEND, (balance, redeemed + points * 1_000, entries + 1, now, customer_id))
 
     def close(self) -> None:
         self.database.close()

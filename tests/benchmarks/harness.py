@@ -1,17 +1,12 @@
-"""What benchmarks share: a client that costs next to nothing, rounds that hit all contenders alike, machine facts."""
+"""What benchmarks share: a client that costs next to nothing, rounds that hit all contenders alike."""
 
-import os
-import platform
 import selectors
 import socket
-import sqlite3
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
@@ -127,7 +122,7 @@ class Contender:
 
 @dataclass
 class Workload:
-    """The same work for every contender, `units` times in one round. The first contender is ours."""
+    """The same work for every contender, `units` times in one round. The others are compared with the first, ours."""
 
     name: str
     unit: str
@@ -142,50 +137,33 @@ class Workload:
             if counted:
                 contender.seconds.append(seconds)
 
+    def ratio(self, name: str, to: str = "") -> float:
+        """How long one contender takes for what takes the other, or the first, 1: above 1, the other is faster.
+
+        Compared round by round, so that noise that hits a whole round cancels.
+        """
+        seconds = {contender.name: contender.seconds for contender in self.contenders}
+        pairs = zip(seconds[to or self.contenders[0].name], seconds[name], strict=True)
+        return statistics.median(theirs / mine for mine, theirs in pairs)
+
     def rows(self) -> Iterable[str]:
-        """Lines of the table. "Ours is" compares round by round, so that noise that hits a whole round cancels."""
-        ours = self.contenders[0]
+        """Lines of the table."""
         for contender in self.contenders:
             each = sorted(seconds / self.units * 1e6 for seconds in contender.seconds)
-            ratio = statistics.median(
-                theirs / mine for mine, theirs in zip(ours.seconds, contender.seconds, strict=True)
-            )
+            ratio = "" if contender is self.contenders[0] else f"{self.ratio(contender.name):.2f}x"
             low, high = each[len(each) // 10], each[-1 - len(each) // 10]
             yield (
                 f"| {self.name} | {contender.name} | {statistics.median(each):,.0f} | {low:,.0f} to {high:,.0f} |"
-                f" {'' if contender is ours else f'{ratio:.2f}x'} |"
+                f" {ratio} |"
             )
 
 
-def run(workloads: Sequence[Workload], rounds: int, warm_up: int = 1) -> str:
-    """Run all rounds, every contender in each, and return the table."""
+def run(workloads: Sequence[Workload], rounds: int, warm_up: int = 1, compared: str = "ours is") -> str:
+    """Run all rounds, every contender in each, and return the table; `compared` heads `Workload.ratio`."""
     for number in range(rounds + warm_up):
         for workload in workloads:
             workload.run(number, counted=number >= warm_up)
-    lines = ["| workload | contender | median us | middle 80 % of rounds | ours is |", "|---|---|---:|---:|---:|"]
+    lines = [f"| workload | contender | median us | middle 80 % of rounds | {compared} |", "|---|---|---:|---:|---:|"]
     for workload in workloads:
         lines += workload.rows()
     return "\n".join(lines)
-
-
-def fsync_microseconds(folder: Path, times: int = 50) -> float:
-    """What it costs here to make 4 kB durable."""
-    path = folder / "fsync-probe"
-    spent = []
-    with path.open("wb") as file:
-        for _ in range(times):
-            file.write(bytes(4096))
-            file.flush()
-            started = time.perf_counter()
-            os.fsync(file.fileno())
-            spent.append(time.perf_counter() - started)
-    path.unlink()
-    return statistics.median(spent) * 1e6
-
-
-def machine(folder: Path) -> str:
-    return (
-        f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}, fsync of 4 kB {fsync_microseconds(folder):,.0f} us,"
-        f" load {os.getloadavg()[0]:.1f} at the start; {' '.join(sys.argv[1:]) or 'no options'}"
-    )

@@ -91,7 +91,7 @@ class ObviousServer:
         lots = await self._database.execute_fetchall(bare_loop.LOTS, (customer_id, now, now))
         (last,) = await self._one(bare_loop.LAST)
         balance -= missing
-        await execute(bare_loop.ADD_REDEMPTION, (last + 1, customer_id, missing, now))
+        await execute(bare_loop.ADD_REDEMPTION, (last + 1, customer_id, missing, now, 0))
         for lot_id, remaining, lot_redeemed in lots:
             paid = min(remaining, missing)
             await execute(bare_loop.ADD_ALLOCATION, (last + 1, lot_id, customer_id, entries + 1, paid))

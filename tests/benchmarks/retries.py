@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,13 +19,17 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import harness, redemptions
+from benchmarks import harness, report
 from benchmarks.bare_loop import Redemptions
 from benchmarks.harness import Contender, Workload
-from benchmarks.redemptions import BULK, CODE, LOT_POINTS, LOTS_EACH, RICH_CUSTOMERS, Ours, Size
+from benchmarks.redemptions import LOT_POINTS, LOTS_EACH, RICH_CUSTOMERS
+from benchmarks.report import Reach, Report, Size
+from benchmarks.servers import BULK, CODE, Ours, erply_points, shuffled_forever
 
 Encode = Callable[[Redemptions], bytes]
 """Makes one request of redemptions; with a key of its own, if it has one."""
+
+WITHOUT: Final = "without"
 
 _numbers: Final = itertools.count()
 
@@ -44,11 +47,6 @@ class Requests:
     """The requests of the benchmark, as one user sends them."""
 
     ours: Ours
-
-    def single(self, redeemed: Redemptions) -> bytes:
-        ((customer_id, points),) = redeemed
-        call = {"request": "subtractCustomerRewardPoints", "customerID": customer_id, "points": points}
-        return harness.post(self.ours.form(**call))
 
     def bulk(self, redeemed: Redemptions) -> bytes:
         return harness.post(self.ours.form(requests=[_redemption(*each) for each in redeemed]))
@@ -106,7 +104,7 @@ class Run:
     def workload(self, asked: Comparison) -> Workload:
         contenders = [
             Contender("with a key", self._work(asked, asked.with_key)),
-            Contender("without", self._work(asked, asked.without)),
+            Contender(WITHOUT, self._work(asked, asked.without)),
         ]
         self.kept_answers += asked.keys * asked.units * self._rounds
         return Workload(asked.name, "request", asked.units, contenders)
@@ -144,12 +142,12 @@ class Run:
 
 def _comparisons(ours: Ours, size: Size, rounds: int) -> list[Comparison]:
     source = Random(20_260_101)  # noqa: S311 - a repeatable order
-    rich = redemptions._shuffled_forever(ours.fill(RICH_CUSTOMERS, [10**6]), source)
+    rich = shuffled_forever(ours.fill(RICH_CUSTOMERS, [10**6]), source)
     # Each is visited twice and pays 15 of 40 points, as in the benchmark of redemptions.
-    poor = redemptions._shuffled_forever(ours.fill(rounds * size.bulks * BULK, [LOT_POINTS] * LOTS_EACH), source)
+    poor = shuffled_forever(ours.fill(rounds * size.bulks * BULK, [LOT_POINTS] * LOTS_EACH), source)
     send = Requests(ours)
     header, uuid, request_id = "Idempotency-Key", "temporaryUUID", "requestIDs"
-    keyed_bulk, keyed_single = with_header(send.bulk), with_header(send.single)
+    keyed_bulk, keyed_single = with_header(send.bulk), with_header(ours.redemption)
     in_bulks: dict[str, Any] = {"points": 1, "customers": rich, "units": size.bulks}
     alone: dict[str, Any] = {"redemptions": 1, "points": 1, "customers": rich, "units": size.singles, "keys": 1}
     of_poor = {**in_bulks, "customers": poor, "points": 15}
@@ -159,8 +157,8 @@ def _comparisons(ours: Ours, size: Size, rounds: int) -> list[Comparison]:
         Comparison(f"{many}, two lots pay, {header}", send.bulk, keyed_bulk, 1, BULK, **of_poor),
         Comparison(f"receipt and {BULK - 1}, {uuid}", send.receipt, send.receipt_with_uuid, 1, BULK - 1, **in_bulks),
         Comparison(f"{many}, {request_id}", send.bulk, send.bulk_with_request_ids, BULK, BULK, **in_bulks),
-        Comparison(f"single call, {header}", send.single, keyed_single, **alone),
-        Comparison(f"single call, 32 connections, {header}", send.single, keyed_single, **alone, connections=32),
+        Comparison(f"single call, {header}", ours.redemption, keyed_single, **alone),
+        Comparison(f"single call, 32 connections, {header}", ours.redemption, keyed_single, **alone, connections=32),
     ]
 
 
@@ -174,25 +172,23 @@ def _verify(ours: Ours, run: Run) -> None:
     assert kept == run.kept_answers, (kept, run.kept_answers)
 
 
-def main() -> None:
-    size, parent = redemptions.asked(__doc__)
-    with tempfile.TemporaryDirectory(dir=parent) as name, ExitStack() as stack:
-        folder = Path(name)
-        facts = harness.machine(folder)
+def measure(folder: Path, size: Size) -> Report:
+    with ExitStack() as stack:
         ours = Ours(folder)
         stack.callback(ours.server.terminate)
-        redemptions.erply_points("account", "set", CODE, "unique_request_ids=1", folder=folder)
+        erply_points("account", "set", CODE, "unique_request_ids=1", folder=folder)
         run = Run(ours.server.url, size.rounds + 1)
         comparisons = _comparisons(ours, size, size.rounds + 1)
-        workloads = [*map(run.workload, comparisons), run.sent_again(comparisons[0])]
-        table = harness.run(workloads, size.rounds)
-        stack.close()
-        _verify(ours, run)
-    print(f"{facts}\n\n{table}\n")
-    print(f"Microseconds per request, {size.rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")
-    print('"Ours is": the speed with a key as a part of that without; 0.80x or better is what is promised.')
-    print(f"{run.redemptions:,} redemptions are there once each, {run.kept_answers:,} keys have their first answer.")
+        compared = [run.workload(each) for each in comparisons]
+        table = harness.run([*compared, run.sent_again(comparisons[0])], size.rounds)
+    _verify(ours, run)
+    text = f"""{table}
+
+Microseconds per request, {size.rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.
+"Ours is": the speed with a key as a part of that without.
+{run.redemptions:,} redemptions are there once each, {run.kept_answers:,} keys have their first answer."""
+    return Report(text, tuple(Reach(each.name, "without a key", each.ratio(WITHOUT), 0.8) for each in compared))
 
 
 if __name__ == "__main__":
-    main()
+    report.main(measure, __doc__)
