@@ -15,6 +15,7 @@ import jsonschema_rs
 
 from erply_points import schemas
 from erply_points.calls.call import Params
+from erply_points.calls.fields import split
 from erply_points.calls.refusals import (
     ArrayGiven,
     Inconsistent,
@@ -34,7 +35,6 @@ Coercion = Callable[[Any], Any]
 _INTEGER: Final = re.compile(r"-?[0-9]{1,40}")
 _NUMBERED: Final = re.compile(r"\^([A-Za-z_]+)\[0-9\]\{1,6\}\$")
 _LEADING_ZEROS: Final = re.compile(r"(.*[A-Za-z_])0+(?=[0-9]+$)")
-_NAME_AND_NUMBER: Final = re.compile(r"(.*?[A-Za-z_])[0-9]{1,6}")
 
 
 def _integer(value: Any) -> Any:
@@ -177,13 +177,17 @@ class CallValidator:
         for name, value in given.items():
             kind = kinds.get(name)
             if kind is None:
-                kind = self._numbered_kind(name)
-                if kind is None:
+                parts = split(name)
+                if parts is not None and (kind := self._numbered_kinds.get(parts.base)) is not None:
+                    proper = parts.proper
+                elif (kind := self._other_kind(name)) is not None:
+                    proper = _LEADING_ZEROS.sub(r"\1", name)
+                else:
                     continue  # Unknown parameters are ignored.
-                if (plain := _LEADING_ZEROS.sub(r"\1", name)) != name:
-                    if given.get(plain, value) != value:
-                        raise Inconsistent(name[:100], f"{name[:100]} and {plain[:100]} name one parameter.")
-                    name = plain  # noqa: PLW2901 - amount01 is amount1
+                if proper != name:
+                    if given.get(proper, value) != value:
+                        raise Inconsistent(name[:100], f"{name[:100]} and {proper[:100]} name one parameter.")
+                    name = proper  # noqa: PLW2901 - amount01 is amount1
             if type(value) is not kind.plain:
                 if value is None:
                     continue
@@ -195,10 +199,8 @@ class CallValidator:
                 params[name] = value
         return params
 
-    def _numbered_kind(self, name: str) -> Kind | None:
-        match = _NAME_AND_NUMBER.fullmatch(name)
-        kind = self._numbered_kinds.get(match[1]) if match else None
-        return kind or next((kind for pattern, kind in self._other_kinds if pattern.match(name)), None)
+    def _other_kind(self, name: str) -> Kind | None:
+        return next((kind for pattern, kind in self._other_kinds if pattern.match(name)), None)
 
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""

@@ -4,10 +4,10 @@ Which parameters are stored is the schemas' to say (`x-use`): a field added ther
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache
-from typing import Any, Final
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -17,6 +17,8 @@ from erply_points.calls.refusals import Inconsistent, InvalidFormat
 from erply_points.store.listing import Condition
 
 _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])([0-9]{1,6})")
+_NAME_LENGTH_MAX: Final = 64
+"""Longer ones are no parameter's; they are not worth remembering."""
 
 
 @cache
@@ -44,13 +46,31 @@ def stored(call: str, params: Params) -> dict[str, Any]:
     }
 
 
-def numbered(params: Mapping[str, Any], names: Iterable[str]) -> dict[int, dict[str, Any]]:
+class Numbered(NamedTuple):
+    """A numbered parameter's name taken apart: `price03` is `price` and 3, and properly `price3`."""
+
+    base: str
+    number: int
+    proper: str
+
+
+def split(name: str) -> Numbered | None:
+    """None if the name is not that of a numbered parameter."""
+    return _split(name) if name[-1:].isdecimal() and len(name) <= _NAME_LENGTH_MAX else None
+
+
+@lru_cache(maxsize=4_096)  # A receipt has dozens of them, the same ones as the receipt before.
+def _split(name: str) -> Numbered | None:
+    match = _NUMBERED.fullmatch(name)
+    return Numbered(match[1], int(match[2]), f"{match[1]}{int(match[2])}") if match else None
+
+
+def numbered(params: Mapping[str, Any], names: Collection[str]) -> dict[int, dict[str, Any]]:
     """Parameters `name1`, `name2` ... by number, in its order; numbers may have gaps."""
-    wanted = frozenset(names)
     found: dict[int, dict[str, Any]] = {}
     for name, value in params.items():
-        if (match := _NUMBERED.fullmatch(name)) and match[1] in wanted:
-            found.setdefault(int(match[2]), {})[match[1]] = value
+        if (parts := split(name)) and parts.base in names:
+            found.setdefault(parts.number, {})[parts.base] = value
     return dict(sorted(found.items()))
 
 
@@ -63,6 +83,9 @@ def dump(fields: Mapping[str, Any]) -> str:
     return orjson.dumps(fields).decode() if fields else "{}"
 
 
+_ATTRIBUTES: Final = frozenset(
+    {"attributeName", "attributeType", "attributeValue", "longAttributeName", "longAttributeValue"}
+)
 _INT_ATTRIBUTE: Final = re.compile(r"-?[0-9]{1,10}")
 _DOUBLE_ATTRIBUTE: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _DELETED: Final = ("null", "undefined")
@@ -75,9 +98,12 @@ def merge_attributes(before: Mapping[str, Any], params: Params) -> dict[str, Any
     without a name, InvalidFormat for a value that is not of its `attributeType`.
     """
     merged = {}
+    sent = numbered(params, _ATTRIBUTES)
     for kind in ("attribute", "longAttribute"):
         listed = {each["attributeName"]: each for each in before.get(f"{kind}s", ())}
-        for number, given in numbered(params, (f"{kind}Name", f"{kind}Type", f"{kind}Value")).items():
+        for number, given in sent.items():
+            if not any(each.startswith(kind) for each in given):
+                continue
             name = given.get(f"{kind}Name", "")
             value = given.get(f"{kind}Value", "")
             if not name:

@@ -18,7 +18,6 @@ from erply_points.store.unit_of_work import Needs
 TableName = Literal["products", "warehouses", "points_of_sale", "employees", "campaigns"]
 
 _NAME_IN_A_LANGUAGE: Final = re.compile(r"name[A-Z]{3}")
-_NUMBERED: Final = re.compile(r"(.*?)([0-9]*)")
 _NOUNS: Final[Mapping[TableName, str]] = {
     "products": "product",
     "warehouses": "store",
@@ -108,8 +107,8 @@ def check_known(context: Context, params: Params, references: Mapping[str, Table
     if not context.settings.strict_products:
         return
     for field, value in params.items():
-        match = _NUMBERED.fullmatch(field)
-        table = references.get(field) or (references.get(match[1]) if match else None)
+        parts = fields.split(field)
+        table = references.get(field) or (references.get(parts.base) if parts else None)
         if table is None:
             continue
         for number in fields.id_list(str(value)):

@@ -65,11 +65,9 @@ def _needs(params: Params) -> Needs:
     if credited_id := params.get("creditToDocumentID"):
         for name in ("documents", "document_rows"):
             needs.setdefault(name, set()).add(credited_id)
-    needs["products"] = {
-        row["productID"] for row in fields.numbered(params, ("productID",)).values() if row["productID"]
-    }
-    rates = {row["vatrateID"] for row in fields.numbered(params, ("vatrateID",)).values()}
-    needs["vat_rates"] = {vat_rate_id for vat_rate_id in rates if vat_rate_id}
+    rows = fields.numbered(params, ("productID", "vatrateID")).values()
+    for name, table in (("productID", "products"), ("vatrateID", "vat_rates")):
+        needs[table] = {row[name] for row in rows if row.get(name)}
     return needs
 
 

@@ -14,7 +14,7 @@ from erply_points.store.rows import Document, DocumentRow, Product, VatRate
 
 ROWS_MAX: Final = 1_000
 _RECEIPT_TYPES: Final = frozenset({"CASHINVOICE"})
-_ROW_DATE: Final = re.compile(r"(deliveryDate|billingStartDate|billingEndDate)[0-9]{1,6}")
+_ROW_DATES: Final = frozenset({"deliveryDate", "billingStartDate", "billingEndDate"})
 _ROW_USED: Final = ("productID", "serviceID", "vatrateID", "amount", "price", "discount", "amountOfPackages")
 _ROW_STORED: Final = (
     *("itemName", "employeeID", "campaignIDs", "campaignID", "packageID", "returnReasonID", "deliveryDate"),
@@ -22,6 +22,7 @@ _ROW_STORED: Final = (
     *("billingEndDate", "ZIPCode", "State", "County", "City", "Category", "StateSalesTax", "CountySalesTax"),
     *("CitySalesTax", "TotalSalesTax", "batch"),
 )
+_ROW: Final = frozenset({*_ROW_USED, *_ROW_STORED})
 _PROMOTION_RULE: Final = re.compile(r"promotionRule([0-9]{1,6})([A-Za-z]+)([0-9]{1,6})")
 
 
@@ -50,7 +51,7 @@ def priced_rows(
 
 
 def given_rows(params: Params) -> dict[int, dict[str, Any]]:
-    return fields.numbered(params, (*_ROW_USED, *_ROW_STORED))
+    return fields.numbered(params, _ROW)
 
 
 def _with_credited_prices(
@@ -72,13 +73,17 @@ def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
     """`promotionRule1campaignID2`: the first number is the row, the second the rule."""
     rules: dict[int, dict[str, Any]] = {}
     for name, value in params.items():
-        if match := _PROMOTION_RULE.fullmatch(name):
+        if name.startswith("promotionRule") and (match := _PROMOTION_RULE.fullmatch(name)):
             rules.setdefault(int(match[1]), {})[f"promotionRule{match[2]}{match[3]}"] = value
     return rules
 
 
+def _row_dates(params: Params) -> Iterator[str]:
+    return (name for name in params if (parts := fields.split(name)) and parts.base in _ROW_DATES)
+
+
 def check_rows(params: Params) -> Iterator[Refusal]:
-    yield from fields.impossible_dates(params, (name for name in params if _ROW_DATE.fullmatch(name)))
+    yield from fields.impossible_dates(params, _row_dates(params))
     given = given_rows(params)
     if len(given) > ROWS_MAX:
         yield InvalidValue(f"amount{list(given)[ROWS_MAX]}", f"A document has at most {ROWS_MAX} rows.")
