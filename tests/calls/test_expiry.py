@@ -30,7 +30,7 @@ async def test_points_expire_at_their_second(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 3_600, 10 * DAY])
-async def test_a_clock_that_steps_back(shop: Shop, seconds: int) -> None:
+async def test_what_was_earned_before_the_clock_steps_back(shop: Shop, seconds: int) -> None:
     """Points that were earned can be spent at once, also if the clock then steps back behind the earning."""
     customer = await shop.customer(points=30)
     sale = {"type": "CASHINVOICE", "customerID": customer, "amount1": 1, "price1": 12}
