@@ -227,9 +227,11 @@ class Oracle:
 
     def _add(self, request: Record) -> Record:
         customer, document = self._customer(request), self._document(request)
+        created = request.get("createdUnixTime", self.now)
+        if (request.get("expiryUnixTime") or FOR_EVER) <= created:
+            raise Refused(1016)
         if self.disabled[customer]:
             raise Refused(1072)
-        created = request.get("createdUnixTime", self.now)
         expires = request.get("expiryUnixTime") or self._expiry(created)
         earning = self.points.earn(customer, request["points"], created, expires, document)
         shown = 0 if earning.expires == FOR_EVER else earning.expires

@@ -27,8 +27,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from agreement import foretold, seen
 from calls import made_up
-from calls.points_oracle import FOR_EVER, HOUR, Points
+from calls.points_oracle import HOUR, Points
 from erply_points.bulk.answers import Outcome
 from erply_points.bulk.references import CurrentInvoice
 from erply_points.calls import (
@@ -86,7 +87,7 @@ class Machine(RuleBasedStateMachine):
     @rule(requests=st.lists(RANDOM.map(made_up.request), min_size=1, max_size=8))
     def send(self, requests: list[Record]) -> None:
         """One request goes as a single call, several as a bulk."""
-        requests = [self.as_sent(request) for request in requests]
+        requests = [made_up.as_sent(request, self.oracle) for request in requests]
         expected = self.oracle.answers(requests)
         sent = [{name: value for name, value in request.items() if name != "bad"} for request in requests]
         if len(sent) == 1:
@@ -114,49 +115,6 @@ class Machine(RuleBasedStateMachine):
                 self.send(step)
                 self.server_and_oracle_agree()
 
-    def as_sent(self, drawn: Record) -> Record:
-        """A request with numbers, products, prices and moments in place of what they were drawn as."""
-        request = dict(drawn)
-        for name, value in drawn.items():
-            if isinstance(value, tuple):
-                kind, which = value
-                request[name] = self.product(request, which) if kind == "row" else self.number(kind, which)
-        prices = request.pop("prices", None)
-        document = self.oracle.documents.get(request.get("id", 0))
-        if prices and document is not None:
-            for number, (row, price) in enumerate(zip(document.rows, prices, strict=False), start=1):
-                request[f"productID{number}"] = row.product
-                request[f"amount{number}"] = str(float(row.amount))
-                request[f"price{number}"] = price
-                request[f"discount{number}"] = str(float(row.discount))
-        created = self.oracle.now + request.get("createdUnixTime", 0)
-        if "createdUnixTime" in request:
-            request["createdUnixTime"] = created
-        if "expiryUnixTime" in request:
-            request["expiryUnixTime"] += created
-        if "expiryDate" in request:
-            request["expiryDate"] = self.oracle.today(request["expiryDate"])
-        return request
-
-    def number(self, kind: str, which: int) -> int:
-        oracle, points = self.oracle, self.oracle.points
-        known: dict[str, list[int]] = {
-            "document": list(oracle.documents),
-            "sale": [each.id for each in oracle.documents.values() if not each.credits],
-            "credit": [each.id for each in oracle.documents.values() if each.credits],
-            "earning": list(points.earnings),
-            "redemption": list(points.redemptions),
-            "payment": list(oracle.payments),
-            "coupon": [each.id for each in oracle.issued.values()],
-        }
-        found = sorted(known[kind], reverse=True)
-        return found[which % len(found)] if found and which != made_up.NEXT else max(found, default=0) + 1
-
-    def product(self, credit: Record, which: int) -> int:
-        """What a row of the sale sold that is to be credited."""
-        sale = self.oracle.documents.get(credit["creditToDocumentID"])
-        return sale.rows[which % len(sale.rows)].product if sale and sale.rows else 1
-
     @rule(seconds=st.sampled_from(made_up.WAITS))
     def wait(self, seconds: int) -> None:
         self.shop.clock.advance(seconds)
@@ -174,84 +132,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def server_and_oracle_agree(self) -> None:
-        assert self.run(self.seen()) == self.foretold()
+        assert self.run(seen(self.shop, self.oracle)) == foretold(self.oracle)
+        assert self.run(self.shop.check()) == []
 
-    def foretold(self) -> dict[str, Any]:
-        oracle = self.oracle
-        return {
-            "balances": {customer: oracle.points.balance(customer) for customer in oracle.disabled},
-            "earned": [
-                (
-                    *(each.id, each.customer, each.points, each.left, each.created),
-                    *(0 if each.expires == FOR_EVER else each.expires, each.document),
-                )
-                for each in oracle.points.earnings.values()
-            ],
-            "used": [
-                (each.id, each.customer, each.points, each.document, each.coupon)
-                for each in oracle.points.redemptions.values()
-            ],
-            "documents": [
-                (
-                    *(each.id, each.type, each.customer, str(each.number), each.net / 100),
-                    *(f"{oracle.paid(each.id) / 100:.2f}", int(oracle.returns_of(each.id) != [])),
-                    *(sorted({*each.sources, each.credits} - {0}), oracle.follow_ups(each.id)),
-                )
-                for each in reversed(oracle.documents.values())
-            ][:SHOWN],
-            "left": dict(list(reversed(oracle.what_is_left().items()))[:SHOWN]),
-            "coupons": [
-                (each.id, each.document, each.used_on, oracle.state_of(each)) for each in oracle.issued.values()
-            ],
-            "cards": [(code, *documents) for code, documents in oracle.cards.items()],
-        }
-
-    async def seen(self) -> dict[str, Any]:
-        latest: Record = {"requestName": "getSalesDocuments", "recordsOnPage": SHOWN, "orderByDir": "desc"}
-        listings: list[Record] = [
-            {"requestName": "getEarnedRewardPointRecords"},
-            {"requestName": "getUsedRewardPointRecords"},
-            latest,
-            {**latest, "nonReturnedItemsOnly": 1, "getRowsForAllInvoices": 1},
-            {"requestName": "getIssuedCoupons"},
-            {"requestName": "getGiftCards"},
-        ]
-        customers = list(self.oracle.disabled)
-        asked = [{"requestName": "getCustomerRewardPoints", "customerID": customer} for customer in customers]
-        fields = {*EARNING_FIELDS, *USED_FIELDS, *DOCUMENT_FIELDS, *LINK_FIELDS, *COUPON_FIELDS, *CARD_FIELDS}
-        answers = await self.shop.answers([*listings, *asked], getFields=",".join({*fields, "points", "rows"}))
-        earned, used, documents, left, coupons, cards, *points = (answer["records"] for answer in answers)
-        assert await self.shop.check() == []
-        return {
-            "balances": {customer: record["points"] for customer, (record,) in zip(customers, points, strict=True)},
-            "earned": [tuple(map(each.get, EARNING_FIELDS)) for each in earned],
-            "used": [tuple(map(each.get, USED_FIELDS)) for each in used],
-            "documents": [
-                (
-                    *map(each.get, DOCUMENT_FIELDS),
-                    *([link["id"] for link in each[name]] for name in LINK_FIELDS),
-                )
-                for each in documents
-            ],
-            "left": {
-                each["id"]: [(row["productID"], str(float(row["amount"]))) for row in each["rows"]] for each in left
-            },
-            "coupons": [tuple(map(each.get, COUPON_FIELDS)) for each in coupons],
-            "cards": [tuple(map(each.get, CARD_FIELDS)) for each in cards],
-        }
-
-
-SHOWN = 100
-"""Of the documents the latest: a page of a listing holds no more."""
-EARNING_FIELDS = (
-    *("transactionID", "customerID", "earnedPoints", "remainingPoints"),
-    *("createdUnixTime", "expiryUnixTime", "invoiceID"),
-)
-USED_FIELDS = ("transactionID", "customerID", "usedPoints", "invoiceID", "issuedCouponID")
-DOCUMENT_FIELDS = ("id", "type", "clientID", "number", "netTotal", "paid", "previousReturnsExist")
-LINK_FIELDS = ("baseDocuments", "followUpDocuments")
-COUPON_FIELDS = ("issuedCouponID", "issuedInvoiceID", "redeemedInvoiceID", "status")
-CARD_FIELDS = ("code", "purchaseInvoiceID", "redemptionInvoiceID")
 
 PROFILE = profile(histories=10, steps=30)
 

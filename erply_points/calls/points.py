@@ -146,7 +146,7 @@ def add_lot(
 ) -> Lot:
     """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting.
 
-    The points are there at once, or from `available_at` on.
+    The points are there at once, whatever the clock says later, or from `available_at` on.
     """
     settings = context.settings
     lot = Lot(
@@ -159,7 +159,7 @@ def add_lot(
         expired=0,
         reversed=0,
         created_at=created_at,
-        available_at=available_at or min(created_at, context.now),
+        available_at=available_at,
         expires_at=expires_at or expiry_after(created_at, settings.reward_points_duration, settings.timezone),
         document_id=document_id,
         point_of_sale_id=point_of_sale_id,

@@ -43,6 +43,6 @@ def activate(wallet: Wallet, lots: Iterable[Lot], at: UnixSeconds) -> Posting:
     draft = Draft(wallet, at)
     for lot in map(draft.current, lots):
         if lot.available_at > at and lot.remaining:
-            draft.put(lot._replace(available_at=at))
+            draft.put(lot._replace(available_at=0))
     draft.settle()
     return draft.posting()

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from calls.points_oracle import DAY, HOUR
-from oracle import PLACEHOLDER, Record
+from oracle import PLACEHOLDER, Oracle, Record
 
 Meant = tuple[str, int]
 
@@ -218,7 +218,7 @@ def bad_sale(random: Random) -> Record:
     )
 
 
-_KINDS: dict[Callable[[Random], Record], int] = {
+KINDS: dict[Callable[[Random], Record], int] = {
     sale: 6,
     credit: 9,
     deletion: 6,
@@ -235,7 +235,7 @@ _KINDS: dict[Callable[[Random], Record], int] = {
 
 
 def request(random: Random) -> Record:
-    (kind,) = random.choices(tuple(_KINDS), tuple(_KINDS.values()))
+    (kind,) = random.choices(tuple(KINDS), tuple(KINDS.values()))
     return kind(random)
 
 
@@ -276,3 +276,49 @@ def story(random: Random) -> list[int | list[Record]]:
         random.choice(WAITS),
         [request(random), call(random, "deleteSalesDocument", documentID=(mistake, 0))],
     ]
+
+
+def as_sent(drawn: Record, oracle: Oracle) -> Record:
+    """A request with numbers, products, prices and moments in place of what they were drawn as."""
+    request = dict(drawn)
+    for name, value in drawn.items():
+        if isinstance(value, tuple):
+            kind, which = value
+            request[name] = _product(oracle, request, which) if kind == "row" else _number(oracle, kind, which)
+    prices = request.pop("prices", None)
+    document = oracle.documents.get(request.get("id", 0))
+    if prices and document is not None:
+        for number, (row, price) in enumerate(zip(document.rows, prices, strict=False), start=1):
+            request[f"productID{number}"] = row.product
+            request[f"amount{number}"] = str(float(row.amount))
+            request[f"price{number}"] = price
+            request[f"discount{number}"] = str(float(row.discount))
+    created = oracle.now + request.get("createdUnixTime", 0)
+    if "createdUnixTime" in request:
+        request["createdUnixTime"] = created
+    if "expiryUnixTime" in request:
+        request["expiryUnixTime"] += created
+    if "expiryDate" in request:
+        request["expiryDate"] = oracle.today(request["expiryDate"])
+    return request
+
+
+def _number(oracle: Oracle, kind: str, which: int) -> int:
+    points = oracle.points
+    known: dict[str, list[int]] = {
+        "document": list(oracle.documents),
+        "sale": [each.id for each in oracle.documents.values() if not each.credits],
+        "credit": [each.id for each in oracle.documents.values() if each.credits],
+        "earning": list(points.earnings),
+        "redemption": list(points.redemptions),
+        "payment": list(oracle.payments),
+        "coupon": [each.id for each in oracle.issued.values()],
+    }
+    found = sorted(known[kind], reverse=True)
+    return found[which % len(found)] if found and which != NEXT else max(found, default=0) + 1
+
+
+def _product(oracle: Oracle, credit: Record, which: int) -> int:
+    """What a row of the sale sold that is to be credited."""
+    sale = oracle.documents.get(credit["creditToDocumentID"])
+    return sale.rows[which % len(sale.rows)].product if sale and sale.rows else 1

@@ -120,7 +120,8 @@ class Points:
                 earning.lost += earning.left
                 earning.left = 0
         for debit in self._debits(customer):
-            debit.owed = self._pay(debit, debit.owed)
+            if debit.owed:
+                debit.owed = self._pay(debit, debit.owed)
 
     def _pay(self, debit: Debit, points: int) -> int:
         """Let the customer's earnings pay; what they could not."""

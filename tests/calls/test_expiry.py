@@ -29,6 +29,19 @@ async def test_points_expire_at_their_second(shop: Shop) -> None:
     assert await shop.check() == []
 
 
+@pytest.mark.parametrize("seconds", [1, 3_600, 10 * DAY])
+async def test_what_was_earned_before_the_clock_steps_back(shop: Shop, seconds: int) -> None:
+    """Points that were earned can be spent at once, also if the clock then steps back behind the earning."""
+    customer = await shop.customer(points=30)
+    sale = {"type": "CASHINVOICE", "customerID": customer, "amount1": 1, "price1": 12}
+    await shop.record("saveSalesDocument", **sale)
+    shop.clock.advance(-seconds)
+    assert await shop.balance(customer) == 42
+    record = await shop.record("subtractCustomerRewardPoints", customerID=customer, points=42)
+    assert record["remainingPoints"] == 0
+    assert await shop.check() == []
+
+
 async def test_many_expired_lots(shop: Shop) -> None:
     """A wallet whose first twenty lots have expired meanwhile shows and spends the right rest."""
     customer = await shop.customer()

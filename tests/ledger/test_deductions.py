@@ -64,7 +64,7 @@ def test_activation_makes_points_spendable() -> None:
         earn      B 50 on 01-01 from 03-01 until 06-01
         earn      C 9 on 01-01 pending for ever
         activate  A B on 02-01           -> none
-        lots      B 50 from 02-01 until 06-01    A 100 from 02-01 for ever    C 9 pending for ever
+        lots      B 50 until 06-01    A 100 for ever    C 9 pending for ever
         balance   159 on 02-01
         redeem    151 on 02-01           -> NotEnoughPoints spendable 150
         redeem    120 on 02-01           -> B 50    A 70
@@ -93,7 +93,7 @@ def test_activated_points_repay_what_is_owed() -> None:
         balance   10 on 01-03
         activate  A on 01-04         -> A repays R1 30
         debts     none
-        lots      A 10 from 01-04 for ever
+        lots      A 10 for ever
     """)
 
 

@@ -215,8 +215,8 @@ def _begin(
 ) -> tuple[dict[str, int], dict[str, str] | None, Loaded]:
     if database.in_transaction:
         raise StoreUnavailable("the last transaction of this connection has not ended")
-    database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
+        database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         sequences: dict[str, int] = dict(database.execute("SELECT name, last FROM sequences"))
         settings: dict[str, str] | None = None
         if sequences.get(SETTINGS_SEQUENCE, 0) != settings_version:

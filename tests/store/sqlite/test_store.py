@@ -125,6 +125,29 @@ async def test_a_begin_that_fails_leaves_no_transaction_open(store: SQLiteStore)
     assert await listed(store, ALL_CUSTOMERS) == [1]
 
 
+async def test_wherever_a_begin_is_broken_off_the_next_one_begins(store: SQLiteStore) -> None:
+    """A transaction that SQLite breaks off at any of the first steps, those of BEGIN included, is not left open."""
+    database = store._writer.database
+
+    def interrupt_once_after(steps: int) -> None:
+        blows = iter([1])
+        database.set_progress_handler(lambda: next(blows, 0), steps)
+
+    broken_off = 0
+    for steps in range(1, 40):
+        await store._writer.run(interrupt_once_after, steps)
+        try:
+            transaction = await store.begin({"customers": {1}}, write=True)
+        except StoreUnavailable:
+            broken_off += 1
+        else:
+            await store._writer.run(database.set_progress_handler, None, 0)
+            await transaction.rollback()
+        await change(store, lambda work, number=steps: work.customers.put(number, customer(number)))  # type: ignore[misc]  # mypy does not infer a lambda with a default
+    assert broken_off
+    assert await listed(store, ALL_CUSTOMERS) == list(range(1, 40))
+
+
 async def test_files_are_readable_by_their_owner_only(store: SQLiteStore) -> None:
     """An account's files and their folder let nobody else in, the write-ahead log included."""
     await change(store, lambda work: work.customers.put(1, customer(1)))
