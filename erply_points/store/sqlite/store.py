@@ -10,7 +10,7 @@ from typing import Any, Final
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
-from erply_points.store.sqlite import checking, copying, listing, loading, migrations, tables
+from erply_points.store.sqlite import backups, checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
@@ -96,7 +96,8 @@ class SQLiteStore:
 
     @classmethod
     async def create(cls, path: Path) -> "SQLiteStore":
-        """Make a new account's file. Raises FileExistsError."""
+        """Make a new account's file. Raises FileExistsError, StoreUnavailable."""
+        backups.refuse_remains(path)
         create_file(path)
         return await cls.open(path)
 
@@ -172,6 +173,9 @@ class SQLiteStore:
 
     async def snapshots(self) -> list[str]:
         return sorted(copying.name_of(path) for path in copying.copies(self.path))
+
+    async def backup(self, file: Path) -> None:
+        await self._reader.run(backups.write, self._reader.database, file)
 
     async def close(self) -> None:
         try:
