@@ -58,6 +58,8 @@ def read(file: Path, account: Path, *, forget_sessions: bool) -> None:
 
 def refuse_remains(account: Path) -> None:
     """Raise StoreUnavailable if an account that is gone left its log: a new one would take it for its own."""
+    if account.exists():
+        return  # It is its own.
     for end in ("-wal", "-journal"):
         remains = account.with_name(account.name + end)
         if os.path.lexists(remains):

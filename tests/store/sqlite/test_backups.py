@@ -238,7 +238,10 @@ async def test_the_log_of_an_account_that_is_gone(stores: SQLiteStores, copy: Pa
 
 async def test_an_account_that_somebody_still_has_open(stores: SQLiteStores, copy: Path) -> None:
     """Where the file was taken from under a server that runs, its account is in use and not restored."""
-    async with closing(OpenStores(stores).open(CODE)):
+    async with closing(OpenStores(stores).open(CODE)) as store:
+        await change(store, lambda work: work.customers.put(2, customer(2)))
+        with pytest.raises(FileExistsError):  # Its log is no other's.
+            await stores.create(CODE)
         for path in stores.folder.glob(f"{CODE}.db*"):
             path.unlink()
         with pytest.raises(AccountInUse):
