@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import fnmatch
 import json
-import logging
 import os
 import re
 import secrets
@@ -18,7 +17,7 @@ from typing import IO, Any, TypeVar
 import click
 from rich.console import Console
 
-from erply_points import __version__, demonstration, schemas
+from erply_points import __version__, demonstration, logs, schemas
 from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.declaration import InvalidFile, WouldLose
@@ -45,7 +44,7 @@ _data = click.option(
 @click.version_option(__version__, prog_name="erply-points")
 def main() -> None:
     """Erply's bulk API for loyalty points, on an exact and durable ledger."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up()
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -23,6 +23,9 @@ Clock = Callable[[], float]
 SESSIONS_REMEMBERED: Final = 4_096
 KEPT_SECONDS: Final = 30 * 86_400
 """How long an expired session is still told from an unknown one: clients log in again on "expired" only."""
+FAILURES_SECONDS: Final = 3_600
+"""How long failed log-ins are remembered after the last: longer than a block, and not for as long as one may make up
+names, for each has a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class _Forget:
     async def run(self, transaction: Transaction) -> None:
         now = int(self._account.clock())
         keys_live = self._account.settings_of(transaction).retry_hours * 3_600
-        await transaction.forget(now - KEPT_SECONDS, now - keys_live)
+        await transaction.forget(now - KEPT_SECONDS, now - keys_live, now - FAILURES_SECONDS)
 
 
 class Account:

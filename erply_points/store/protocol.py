@@ -63,10 +63,11 @@ class Transaction(Protocol):
         """Change settings of the account; later transactions see it, this one goes on with those of its beginning."""
         ...
 
-    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
-        """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`.
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds) -> None:
+        """Delete what nobody will ask for again: sessions and document UUIDs that ended `before`.
 
-        And the answers that were kept before `answers_before`.
+        And the answers that were kept before `answers_before`, and the failed log-ins under names of which the last
+        came before `failures_before`.
         """
         ...
 

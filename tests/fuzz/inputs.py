@@ -157,7 +157,7 @@ class Maker:
             name, found = self._call(oddness)
             request_id = values.odd(source) if source.random() < oddness else f"r{number}"
             requests.append({"requestName": name, "requestID": request_id, **found})
-        if source.random() < 0.002:
+        if source.random() < 0.002 and len(_json(requests)) < 20_000:
             requests = requests[:1] * source.choice((100, 101, 400))
         return self._encoded({**self._top(), "requests": requests}, "bulk")
 

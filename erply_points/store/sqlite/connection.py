@@ -8,6 +8,7 @@ trip each. See docs/decisions/0001-one-trip-per-step.md.
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ APPLICATION_ID: Final = 0x45525031  # "ERP1": what `file` and `PRAGMA applicatio
 LOCK_TIMEOUT_SECONDS: Final = 5.0
 STATEMENTS_CACHED: Final = 256
 PAGE_CACHE_KIB: Final = 8_192
+
+
+# At DEBUG aiosqlite writes down what it is given to do, and so names and numbers of customers.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 @contextlib.contextmanager

@@ -64,8 +64,8 @@ class SQLiteTransaction:
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         await self._run(_write_settings, self._database, settings)
 
-    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
-        await self._run(_forget, self._database, before, answers_before)
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds) -> None:
+        await self._run(_forget, self._database, before, answers_before, failures_before)
 
     async def commit(self) -> None:
         await self._run(self.commit_now)
@@ -231,11 +231,13 @@ def _begin(
         raise
 
 
-def _forget(database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+def _forget(
+    database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds
+) -> None:
     database.execute("DELETE FROM kept_answers WHERE answered_at < ?", (answers_before,))
     database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
     database.execute("DELETE FROM tokens WHERE expires_at < ?", (before,))
-    database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
+    database.execute("DELETE FROM login_failures WHERE last_at < ?", (failures_before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
 
