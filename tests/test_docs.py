@@ -59,6 +59,14 @@ def test_readme_names_only_commands_that_exist() -> None:
         assert runner.invoke(main, [*command.split(), "--help"]).exit_code == 0, command
 
 
+def test_what_the_threat_model_refers_to_is_there() -> None:
+    """Every test and page that SECURITY.md names exists."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = [*re.findall(r"`(tests/[^`]+)`", text), *re.findall(r"\]\(([^)#]+)", text)]
+    assert len(named) > 15
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_the_pages_lead_somewhere(page: str) -> None:
     """Every file that one of the pages links to is there."""

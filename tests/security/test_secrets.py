@@ -92,6 +92,21 @@ async def test_nothing_of_a_request_is_logged(shop: Shop, log: io.StringIO) -> N
     assert not [secret for secret in (CANARY, shop.key, key, secret, "secret", "Maasikas") if secret in told], told
 
 
+async def test_broken_bodies_leave_no_line_in_the_log(shop: Shop, log: io.StringIO) -> None:
+    """A stranger who sends what cannot be read, of any kind, cannot fill the log with it."""
+    multipart = {"content-type": "multipart/form-data; boundary=sep"}
+    for body in (
+        b"--sep\r\nbad header\r\n\r\n",
+        b"--seX",
+        b"--sep\r\n\x00: x\r\n",
+        b"--sep\r\na;b: c\r\n\r\nx\r\n--sep?",
+    ):
+        assert (await shop.http.post("/api/", content=body, headers=multipart)).json()["status"]["errorCode"] == 1015
+    for kind, body in (("application/json", b"{"), ("application/x-www-form-urlencoded", b"a=%ff"), ("a/b", b"\xff")):
+        await shop.http.post("/api/", content=body, headers={"content-type": kind})
+    assert log.getvalue() == ""
+
+
 async def test_a_mistake_of_ours_tells_nothing(shop: Shop, log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that quotes what it was given is logged with its place, not with its words; so is what led to it."""
 
