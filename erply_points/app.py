@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -26,6 +27,7 @@ from erply_points.web.capillary import CapillaryEndpoints
 from erply_points.web.erply import ErplyEndpoint
 from erply_points.web.fabric import FabricEndpoints
 from erply_points.web.faulty import SandboxEndpoint
+from erply_points.web.headers import SafeHeaders
 
 
 def stores_of(settings: ServerSettings) -> Stores:
@@ -63,6 +65,7 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
     others = [route for dialect in dialects for route in dialect.routes()]
     return Starlette(
         routes=[*endpoint.routes(), *others, *routes],
+        middleware=[Middleware(SafeHeaders)],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )

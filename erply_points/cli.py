@@ -1,16 +1,16 @@
 """The command line: `erply-points`, also `python -m erply_points`. It alone reads options and the environment."""
 
 import asyncio
+import contextlib
 import fnmatch
 import json
-import logging
 import os
 import re
 import secrets
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 import click
 from rich.console import Console
 
-from erply_points import __version__, demonstration, schemas
+from erply_points import __version__, demonstration, logs, schemas
 from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.declaration import InvalidFile, WouldLose
@@ -27,7 +27,7 @@ from erply_points.app import create_app, stores_of
 from erply_points.contract import cases, reporters, runner, wire
 from erply_points.server import Server, listen, serve
 from erply_points.settings import ServerSettings
-from erply_points.store.protocol import Stores, StoreUnavailable
+from erply_points.store.protocol import DamagedAccount, Stores, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ _data = click.option(
 @click.version_option(__version__, prog_name="erply-points")
 def main() -> None:
     """Erply's bulk API for loyalty points, on an exact and durable ledger."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.set_up()
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -324,6 +324,47 @@ def check(data: Path, code: str | None) -> None:
             click.echo(f"{each}: sound")
     if wrong:
         sys.exit(1)
+
+
+@main.command("backup")
+@_data
+@click.argument("code")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup_command(data: Path, code: str, file: Path) -> None:
+    """Copy account CODE, as it is now, to the new file FILE, also while a server serves it.
+
+    The copy is proved as by `check` and is on disk when the command ends with 0. Nothing is ever overwritten.
+    """
+    with _damage(code, "no copy was kept"):
+        _run(administration.back_up(_stores(data), code, file))
+    click.echo(f"Account {code} is in {file}: sound, {file.stat().st_size} bytes.")
+
+
+@main.command("restore")
+@_data
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("code", required=False)
+@click.option("--forget-sessions", is_flag=True, help="Whoever was logged in, or has a token, logs in anew.")
+def restore_command(data: Path, file: Path, code: str | None, *, forget_sessions: bool) -> None:
+    """Make of FILE, a backup, the new account CODE, also while a server runs. Nothing is ever overwritten.
+
+    Without CODE it is what the name of FILE begins with, up to the first dot.
+    """
+    code = file.name.partition(".")[0] if code is None else code
+    with _damage(code, "nothing was restored"):
+        _run(administration.restore_backup(_stores(data), code, file, forget_sessions=forget_sessions))
+    click.echo(f"Account {code} is what it was: sound.")
+
+
+@contextlib.contextmanager
+def _damage(code: str, consequence: str) -> Iterator[None]:
+    """What is wrong with an account, printed as `check` does."""
+    try:
+        yield
+    except DamagedAccount as damaged:
+        for problem in damaged.problems:
+            click.echo(f"{code}: {problem}")
+        raise click.ClickException(f"the account is not sound, and {consequence}") from None
 
 
 @main.command("schema")

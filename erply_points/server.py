@@ -67,6 +67,7 @@ class Server(uvicorn.Server):
                 loop="uvloop",
                 ws="none",
                 access_log=False,  # Query strings hold passwords and session keys.
+                log_config=None,  # Ours: uvicorn's own would write what exceptions say.
                 log_level="warning",
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,

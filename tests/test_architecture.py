@@ -26,7 +26,7 @@ LAYERS = (
 )
 """From the top; a module may import its own layer and those below."""
 
-FOUNDATION = {"settings", "schemas", "__init__"}
+FOUNDATION = {"settings", "schemas", "logs", "__init__"}
 """What every layer but the ledger may import."""
 
 LAZY = {"erply_points.testing.plugin"}

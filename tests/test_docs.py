@@ -16,8 +16,8 @@ from support.contract import reference
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ("apply.md", "capillary.md", "fabric.md")
-"""Pages about the other dialects."""
+PAGES = ("apply.md", "backup.md", "capillary.md", "fabric.md")
+"""Pages whose links are followed."""
 
 
 def _generator() -> ModuleType:
@@ -59,9 +59,17 @@ def test_readme_names_only_commands_that_exist() -> None:
         assert runner.invoke(main, [*command.split(), "--help"]).exit_code == 0, command
 
 
+def test_what_the_threat_model_refers_to_is_there() -> None:
+    """Every test and page that SECURITY.md names exists."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = [*re.findall(r"`(tests/[^`]+)`", text), *re.findall(r"\]\(([^)#]+)", text)]
+    assert len(named) > 15
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_of_the_pages_lead_somewhere(page: str) -> None:
-    """Every file that a page about the other dialects links to is there."""
+    """Every file that one of the pages links to is there."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert links

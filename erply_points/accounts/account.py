@@ -9,6 +9,7 @@ from typing import Final
 
 from erply_points.accounts import rights, settings
 from erply_points.accounts.passwords import PasswordChecks, hash_key
+from erply_points.accounts.quota import Quota, seconds_left
 from erply_points.accounts.rights import Rights
 from erply_points.accounts.settings import AccountSettings
 from erply_points.store.group_commit import GroupCommit, Job
@@ -22,6 +23,9 @@ Clock = Callable[[], float]
 SESSIONS_REMEMBERED: Final = 4_096
 KEPT_SECONDS: Final = 30 * 86_400
 """How long an expired session is still told from an unknown one: clients log in again on "expired" only."""
+FAILURES_SECONDS: Final = 3_600
+"""How long failed log-ins are remembered after the last: longer than a block, and not for as long as one may make up
+names, for each has a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,17 @@ class _Forget:
     async def run(self, transaction: Transaction) -> None:
         now = int(self._account.clock())
         keys_live = self._account.settings_of(transaction).retry_hours * 3_600
-        await transaction.forget(now - KEPT_SECONDS, now - keys_live)
+        await transaction.forget(now - KEPT_SECONDS, now - keys_live, now - FAILURES_SECONDS)
 
 
 class Account:
-    def __init__(self, code: str, store: Store, clock: Clock = time.time) -> None:
+    def __init__(self, code: str, store: Store, clock: Clock = time.time, quota: Quota | None = None) -> None:
+        """`quota` is what the account has used up of its own, where that is known."""
         self.code = code
         self.store = store
         self.clock = clock
         self.password_checks = PasswordChecks()
+        self._quota = quota or Quota()
         self._writes = GroupCommit(store, write=True)
         self._reads = GroupCommit(store, write=False)
         self._sessions: OrderedDict[bytes, OpenSession] = OrderedDict()
@@ -99,6 +105,14 @@ class Account:
         await self.run(job, write=False)
         assert job.transaction is not None
         return self.settings_of(job.transaction)
+
+    async def over_quota(self, tenths: int) -> int:
+        """Count a request of so many tenths; 0, or, if this hour has no room for it, the seconds that are left."""
+        now = self.clock()
+        if self._settings[0] and self._quota.take(tenths, self.known_settings.requests_per_hour, now):
+            return 0
+        limit = (await self.settings()).requests_per_hour  # Not known yet, or it may have been raised since.
+        return 0 if self._quota.take(tenths, limit, now) else seconds_left(now)
 
     async def secret(self) -> str:
         """The secret that keys the hashes of PINs."""

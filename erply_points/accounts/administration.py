@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -18,7 +19,7 @@ from erply_points.accounts.rights import ALL_RIGHTS, Rights
 from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
 from erply_points.store.configuration import Client
 from erply_points.store.listing import Listing
-from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
+from erply_points.store.protocol import AccountInUse, Backups, NoBackup, Store, Stores, StoreUnavailable
 from erply_points.store.rows import Master, User, VatRate
 
 _USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
@@ -199,6 +200,43 @@ async def apply_file(stores: Stores, code: str, text: str, *, look_only: bool = 
         finally:
             await transaction.rollback()
     return found
+
+
+async def back_up(stores: Stores, code: str, file: Path) -> None:
+    """Copy the account to a new file, proved and on disk, while it is served. Raises Invalid, StoreUnavailable."""
+    try:
+        await _files(stores).backup(checked_code(code), file)
+    except FileNotFoundError:
+        raise Invalid(f"There is no account {code}.") from None
+    except NotADirectoryError:
+        raise Invalid(f"There is no folder {file.parent}.") from None
+    except FileExistsError:
+        raise Invalid(f"{file} exists already, and nothing is overwritten.") from None
+    except IsADirectoryError:
+        raise Invalid(f"{file} would lie among the accounts and be taken for one; name another folder.") from None
+
+
+async def restore_backup(stores: Stores, code: str, file: Path, *, forget_sessions: bool = False) -> None:
+    """Make a new account of a backup, proved and on disk. Raises Invalid, DamagedAccount."""
+    try:
+        await _files(stores).restore_backup(checked_code(code), file, forget_sessions=forget_sessions)
+    except FileNotFoundError:
+        raise Invalid(f"There is no file {file}.") from None
+    except FileExistsError:
+        raise Invalid(f"There is an account {code} already, and nothing is overwritten.") from None
+    except NoBackup:
+        raise Invalid(f"{file} is no account.") from None
+    except AccountInUse:
+        raise Invalid(f"Account {code} is in use by another process.") from None
+    except StoreUnavailable as error:
+        raise Invalid(f"{file} cannot be restored: {error}.") from None
+
+
+def _files(stores: Stores) -> Backups:
+    """Raises Invalid where accounts are no files."""
+    if not isinstance(stores, Backups):
+        raise Invalid("These accounts are in a database server: copy them by its own means.")
+    return stores
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:

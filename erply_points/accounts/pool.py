@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from erply_points.accounts.account import Account, Clock
+from erply_points.accounts.quota import Quota
 from erply_points.store.protocol import Stores, StoreUnavailable
 
 ACCOUNTS_OPEN_MAX: Final = 64
@@ -43,6 +44,8 @@ class AccountPool:
         self._open: dict[str, Account] = {}
         self._users: dict[str, int] = {}
         self._last_used: dict[str, float] = {}
+        self._quotas: dict[str, Quota] = {}
+        """Of every account that was ever opened: closing one must not forget what it has used."""
         self._opening = asyncio.Lock()
 
     @contextlib.asynccontextmanager
@@ -71,7 +74,7 @@ class AccountPool:
             store = await self._stores.open(code)
         except FileNotFoundError:
             raise UnknownAccount from None
-        account = Account(code, store, self._clock_of(code))
+        account = Account(code, store, self._clock_of(code), self._quotas.setdefault(code, Quota()))
         self._open[code] = account
         self._users[code] = 0
         self._last_used[code] = time.monotonic()
@@ -96,6 +99,7 @@ class AccountPool:
                     raise
                 del self._users[code], self._last_used[code]
                 await account.close()
+            self._quotas.pop(code, None)  # What it will be when it opens again need not be what it was.
             yield
 
     async def close_idle(self, seconds: float, keep: int = 0) -> None:

@@ -141,6 +141,11 @@ class AccountSettings:
     unique_request_ids: bool = _setting(
         "0", "1: no requestID is used twice, so a sub-request that comes again is given its first answer.", _flag
     )
+    requests_per_hour: int = _setting(
+        "0",
+        "Requests in a clock hour, of users and API clients together, then 1002; a call in a bulk is a tenth; 0: any.",
+        _whole(0, 10**9),
+    )
     error_records: str = _setting(
         "null", "The records of a failed call: null as documented, or empty, a list.", _choice("null", "empty")
     )

@@ -12,12 +12,25 @@ from erply_points.bulk.references import Reference, named_references
 from erply_points.bulk.validation import validator
 from erply_points.calls import rights
 from erply_points.calls.call import Call, ListingCall, Params
-from erply_points.calls.refusals import Refusal
+from erply_points.calls.refusals import (
+    NoAddingRights,
+    NoDeletingRights,
+    NoEditingRights,
+    NoLocationAccess,
+    NoViewingRights,
+    Refusal,
+)
 from erply_points.calls.registry import CALLS
 
 SESSION_MISSING: Final = WireError(errors.SESSION_MISSING, "This call needs a session key.")
 _NOT_REHEARSED: Final = WireError(errors.BAD_VALUE, "A log-in cannot be tried out.", "dryRun")
 _NOT_DEFERRED: Final = WireError(errors.BAD_VALUE, "A log-in cannot take values from other answers.", "references")
+
+
+_DENIED: Final = frozenset(
+    errors.CODES[each]
+    for each in (NoViewingRights, NoAddingRights, NoEditingRights, NoDeletingRights, NoLocationAccess)
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +44,11 @@ class Task:
     error: WireError | None = None
     references: Sequence[Reference] = ()
     prepared: Any = None
+
+    @property
+    def denied(self) -> bool:
+        """Whether the user lacks the right."""
+        return self.error is not None and self.error.code in _DENIED
 
 
 def check(sub_request: SubRequest, session: OpenSession | None, *, dry_run: bool) -> Task:
@@ -74,6 +92,11 @@ def _check_referring(
         return Task(sub_request, call, error=found)
     if call.logs_in:
         return Task(sub_request, call, error=_NOT_DEFERRED)
+    if session is not None:
+        try:
+            rights.check(session.rights, call.name, sub_request.params)
+        except Refusal as refused:
+            return Task(sub_request, call, error=wire_error(refused))
     return Task(sub_request, call, references=found)
 
 

@@ -1,17 +1,19 @@
 """The dispatcher: checks a bulk in the documented order, runs its sub-requests in theirs, and answers each.
 
-Order of checks (`docs/protocol/erply-envelope.md`, section 6): account, format, session, size and shape; then for each
-sub-request its name, its parameters, its references; then it runs. One error per sub-request, the first wins, and no
-sub-request stops another.
+Order of checks (`docs/protocol/erply-envelope.md`, section 6): account, format, session, size and shape, quota; then
+for each sub-request its name, its parameters, its references; then it runs. One error per sub-request, the first wins,
+and no sub-request stops another.
 """
 
 import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
 from erply_points.bulk.answers import Outcome, Rendering
@@ -24,6 +26,10 @@ from erply_points.calls.call import Call, ListingCall, Record
 from erply_points.calls.refusals import SessionTooOld
 from erply_points.calls.registry import CALLS
 from erply_points.store.protocol import StoreUnavailable
+
+_OVER_QUOTA: Final = WireError(
+    errors.QUOTA_USED_UP, "The requests of this hour are used up; the next full hour begins with new ones."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +72,8 @@ class Dispatcher:
         error = bulk.format_error or error or bulk.error
         if error is not None:
             return self._whole_error(bulk, error, _rendering(account, await account.settings(), bulk, started))
+        if session is not None and await account.over_quota(_tenths(bulk)):
+            return self._whole_error(bulk, _OVER_QUOTA, _rendering(account, account.known_settings, bulk, started))
         tasks = self._tasks(bulk, session)
         for task in tasks:
             if isinstance(task.call, Call) and task.call.prepare is not None:
@@ -99,6 +107,11 @@ class Dispatcher:
         expired_for = account.clock() - session.session.expires_at
         error = None if expired_for < 0 else _expired(calls, expired_for)
         return (session, None) if error is None else (None, error)
+
+
+def _tenths(bulk: BulkRequest) -> int:
+    """What a request takes of the hourly quota."""
+    return CALL_TENTHS if bulk.is_single else max(1, len(bulk.sub_requests))
 
 
 def _expired(calls: Iterable[Call | ListingCall | None], expired_for: float) -> WireError | None:

@@ -13,6 +13,7 @@ from erply_points.ledger.amounts import to_points
 
 INTERNAL: Final = 1000
 ACCOUNT_NOT_FOUND: Final = 1001
+QUOTA_USED_UP: Final = 1002
 DATABASE_UNAVAILABLE: Final = 1003
 UNKNOWN_CALL: Final = 1005
 UNKNOWN_FORMAT: Final = 1007
@@ -32,6 +33,7 @@ NOT_KEPT: Final = 9001
 MEANINGS: Final[Mapping[int, str]] = {
     INTERNAL: "The server could not do it; nothing of it was kept.",
     ACCOUNT_NOT_FOUND: "There is no account of this clientCode, or none was sent.",
+    QUOTA_USED_UP: "The account's requests of this hour are used up (setting `requests_per_hour`); nothing was run.",
     DATABASE_UNAVAILABLE: "The account's database is unavailable; try again soon.",
     UNKNOWN_CALL: "There is no such call, or none was named.",
     UNKNOWN_FORMAT: "responseType is not one that the server writes.",

@@ -117,11 +117,11 @@ class BulkJob:
         invoice = CurrentInvoice()
         outcomes = self.outcomes
         stops = self._bulk.atomic
-        first_answers, repeats = self.retries.first_answers, self.retries.repeats
+        repeats = self.retries.repeats
         refuse = context.settings.failed_invoice == "refuse"
         for position, task in enumerate(self._tasks):
             started = time.perf_counter()
-            outcome = first_answers.get(position) if first_answers else None
+            outcome = self._first_answer(position)
             if position in repeats:
                 first = outcomes[repeats[position]]
                 outcome = Outcome(first.records, first.total, first.error)
@@ -133,6 +133,12 @@ class BulkJob:
             outcomes.append(outcome)
             if stops and outcome.error is not None:
                 break
+
+    def _first_answer(self, position: int) -> Outcome | None:
+        """What was answered before, if it was and the user of now may ask for it."""
+        if not self.retries.first_answers or self._tasks[position].denied:
+            return None
+        return self.retries.first_answers.get(position)
 
     async def _run_task(
         self, task: Task, context: Context, transaction: Transaction, invoice: CurrentInvoice, *, refuse: bool
@@ -165,8 +171,8 @@ class BulkJob:
             number = len(self.outcomes)
             error = WireError(errors.NOT_KEPT, f"Not kept: sub-request {number} failed.")
             failed = self.outcomes[-1]
-            first_answers = self.retries.first_answers  # They were kept before.
-            self.outcomes = [first_answers.get(place) or Outcome(error=error) for place in range(len(self._tasks))]
+            # First answers were kept before.
+            self.outcomes = [self._first_answer(place) or Outcome(error=error) for place in range(len(self._tasks))]
             self.outcomes[number - 1] = failed
             return error
         return None

@@ -1,7 +1,7 @@
 """API clients: who calls, known by key and secret or by a token that was given for them.
 
 A key begins with the code of the client's account and a dot, and so does a token: nothing else says whose they are.
-Secrets and tokens are 256 random bits, so a SHA-256 keeps them; failures are counted as those of log-ins.
+Secrets and tokens are 256 random bits, so a SHA-256 keeps them; failures of a client are counted as those of log-ins.
 """
 
 import hmac
@@ -41,7 +41,9 @@ async def by_secret(account: Account, key: str, secret: str) -> Client:
     if failures is not None and failures.blocked_until > account.clock():
         raise Unauthorized
     right = hmac.compare_digest(client.secret_hash if client else _NO_HASH, hash_key(secret))
-    if client is None or not right:
+    if client is None:
+        raise Unauthorized  # Not counted: keys can be made up without end, and each would have a row.
+    if not right:
         await account.run(CountFailure(failures_key, int(account.clock())), write=True)
         raise Unauthorized
     if failures is not None:

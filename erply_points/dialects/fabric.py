@@ -37,6 +37,7 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("Not Found", "There is no member of this profileId."),
     408: ("Request Timeout", "The body took too long."),
     413: ("Content Too Large", "The body is too large."),
+    429: ("Too Many Requests", "The account's requests of this hour are used up; Retry-After says when."),
     500: ("Internal Server Error", "A mistake of the server's; nothing was kept."),
     503: ("Service Unavailable", "The account's database is unavailable; try again soon."),
 }

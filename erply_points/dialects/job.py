@@ -30,6 +30,8 @@ class Reply:
     status: int
     body: Mapping[str, Any]
     replayed: bool = False
+    retry_seconds: int = 0
+    """When it is worth trying again, where that is known."""
 
 
 class Refused(Exception):

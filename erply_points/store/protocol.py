@@ -5,8 +5,9 @@
 - Writing transactions of one account follow each other; reading ones never wait for them.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
@@ -23,6 +24,18 @@ class DatabaseTooNew(StoreUnavailable):
 
 class AccountInUse(StoreUnavailable):
     """Another process has the account open."""
+
+
+class NoBackup(Exception):
+    """A file that is no account of this program."""
+
+
+class DamagedAccount(Exception):
+    """What `Store.check` finds wrong, a sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(*problems)
+        self.problems = tuple(problems)
 
 
 class Transaction(Protocol):
@@ -50,10 +63,11 @@ class Transaction(Protocol):
         """Change settings of the account; later transactions see it, this one goes on with those of its beginning."""
         ...
 
-    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
-        """Delete what nobody will ask for again: sessions, log-in blocks and document UUIDs that ended `before`.
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds) -> None:
+        """Delete what nobody will ask for again: sessions and document UUIDs that ended `before`.
 
-        And the answers that were kept before `answers_before`.
+        And the answers that were kept before `answers_before`, and the failed log-ins under names of which the last
+        came before `failures_before`.
         """
         ...
 
@@ -123,4 +137,27 @@ class Stores(Protocol):
 
     async def remove(self, code: str) -> None:
         """Delete an account and its copies. Raises AccountInUse if any process has it open."""
+        ...
+
+
+@runtime_checkable
+class Backups(Protocol):
+    """Stores whose accounts can be copied to files and back. A database server has its own means for that."""
+
+    async def backup(self, code: str, file: Path) -> None:
+        """Copy the account, as it is at one moment, to a new file, proved and durable, while others use the account.
+
+        Raises FileExistsError, DamagedAccount, StoreUnavailable; FileNotFoundError if there is no such account;
+        NotADirectoryError if there is no folder for the file, IsADirectoryError if it would lie among the accounts.
+        Then there is no file.
+        """
+        ...
+
+    async def restore_backup(self, code: str, file: Path, *, forget_sessions: bool = False) -> None:
+        """Make a new account of such a file, proved and durable, whole from the first moment that it is there.
+
+        With `forget_sessions` no session or token that was open then is open now. Raises FileNotFoundError if there
+        is no such file, FileExistsError, NoBackup, DamagedAccount, DatabaseTooNew, StoreUnavailable. Then there is no
+        account.
+        """
         ...

@@ -4,7 +4,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from erply_points.accounts.account import Account
 from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.dialects import clients
 from erply_points.dialects.clients import Unauthorized
 from erply_points.dialects.job import DialectJob, Once, Operation, Refused, Reply
@@ -63,7 +64,7 @@ class Door:
     accounts: AccountPool
     body_size_max: int
     error: Callable[[int], Reply]
-    """The answer to a status: 401, 408, 413, 500 or 503."""
+    """The answer to a status: 401, 408, 413, 429, 500 or 503."""
     challenge: str
     """What WWW-Authenticate asks for."""
 
@@ -104,6 +105,8 @@ class Door:
             headers["www-authenticate"] = self.challenge
         if reply.replayed:
             headers["idempotency-replayed"] = "true"
+        if reply.retry_seconds:
+            headers["retry-after"] = str(reply.retry_seconds)
         if close:
             headers["connection"] = "close"
         return Response(orjson.dumps(reply.body), reply.status, headers=headers, media_type="application/json")
@@ -111,7 +114,9 @@ class Door:
     async def run(
         self, account: Account, operation: Operation, needs: Needs, once: Once | None = None, *, write: bool = True
     ) -> Reply:
-        """Do the request in the account's next transaction."""
+        """Do the request in the account's next transaction, if its quota has room for it."""
+        if seconds := await account.over_quota(CALL_TENTHS):
+            return replace(self.error(429), retry_seconds=seconds)
         job = DialectJob(account, operation, self.error(500), needs, once)
         await account.run(job, write=write)
         return job.reply

@@ -5,6 +5,7 @@ marked (`RepeatedKeys`) instead of silently losing one; `name[]` is a list, as P
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Final
 
@@ -17,6 +18,10 @@ from erply_points.bulk.envelope import RepeatedKeys, parse_json
 BODY_SECONDS_MAX: Final = 30.0
 DRAINED_MAX: Final = 64_000_000
 FIELDS_MAX: Final = 20_000
+
+
+# It would write a line for each broken body, and a byte of it: a stranger could fill the log.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class Malformed(Exception):

@@ -41,6 +41,7 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
     "retry": ("replay", {"replay": "replay", "erply": "erply"}, ["", "Replay", "1206"]),
     "retry_hours": (24, {"1": 1, "24": 24, "8760": 8760}, ["", "0", "8761", "-1", "1.5", "x"]),
     "unique_request_ids": (False, {"0": False, "1": True}, ["", "true", "2", "yes"]),
+    "requests_per_hour": (0, {"0": 0, "6000": 6_000}, ["", "-1", "1.5", "x", "1000000001"]),
     "error_records": ("null", {"null": "null", "empty": "empty"}, ["", "[]", "none"]),
 }
 

@@ -32,7 +32,7 @@ class FakeTransaction:
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         raise NotImplementedError
 
-    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds) -> None:
         raise NotImplementedError
 
     async def commit(self) -> None:

@@ -8,6 +8,7 @@ trip each. See docs/decisions/0001-one-trip-per-step.md.
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ APPLICATION_ID: Final = 0x45525031  # "ERP1": what `file` and `PRAGMA applicatio
 LOCK_TIMEOUT_SECONDS: Final = 5.0
 STATEMENTS_CACHED: Final = 256
 PAGE_CACHE_KIB: Final = 8_192
+
+
+# At DEBUG aiosqlite writes down what it is given to do, and so names and numbers of customers.
+logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 @contextlib.contextmanager
@@ -93,8 +98,13 @@ async def connect(path: Path, *, write: bool) -> ThreadConnection:
 def create_file(path: Path) -> None:
     """Make an empty file that only its owner may read, durably. Raises FileExistsError."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)

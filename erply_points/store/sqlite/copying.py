@@ -36,7 +36,7 @@ def name_of(copy: Path) -> str:
     return copy.name.split(".")[1]
 
 
-def _patience() -> Callable[[int, int, int], None]:
+def patience() -> Callable[[int, int, int], None]:
     """Ends a backup that has to wait for a lock too long; the module would try for ever."""
     deadline = time.monotonic() + connection.LOCK_TIMEOUT_SECONDS
 
@@ -53,7 +53,7 @@ def copy_out(database: sqlite3.Connection, path: Path) -> None:
     unfinished.unlink(missing_ok=True)
     connection.create_file(unfinished)
     with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as copy:
-        database.backup(copy, progress=_patience())
+        database.backup(copy, progress=patience())
         copy.execute("PRAGMA journal_mode = DELETE")  # One file, with nothing beside it.
     unfinished.replace(path)
 
@@ -66,7 +66,7 @@ def copy_in(database: sqlite3.Connection, path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(path)
     with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as copy:
-        copy.backup(database, progress=_patience())
+        copy.backup(database, progress=patience())
     migrations.migrate(database)
 
 

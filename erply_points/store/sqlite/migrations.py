@@ -19,16 +19,25 @@ def known() -> dict[int, str]:
     return {int(match[1]): file.read_text("utf-8") for match, file in found if match}
 
 
-def migrate(database: sqlite3.Connection) -> None:
-    """Apply what is missing, each migration whole or not at all. Raises DatabaseTooNew, having changed nothing."""
+def migrate(database: sqlite3.Connection, last: int | None = None) -> None:
+    """Apply what is missing, up to `last` or all, each migration whole or not at all.
+
+    Raises DatabaseTooNew, having changed nothing.
+    """
+    refuse_newer(database)
     migrations = known()
-    if _version(database) > max(migrations):
-        raise DatabaseTooNew(f"its schema is {_version(database)}, this program knows {max(migrations)}")
-    for number in range(_version(database) + 1, max(migrations) + 1):
+    for number in range(version(database) + 1, (max(migrations) if last is None else last) + 1):
         _apply(database, number, migrations[number])
 
 
-def _version(database: sqlite3.Connection) -> int:
+def refuse_newer(database: sqlite3.Connection) -> None:
+    """Raises DatabaseTooNew."""
+    newest = max(known())
+    if version(database) > newest:
+        raise DatabaseTooNew(f"its schema is {version(database)}, this program knows {newest}")
+
+
+def version(database: sqlite3.Connection) -> int:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     return int(version)
 
@@ -37,7 +46,7 @@ def _apply(database: sqlite3.Connection, number: int, script: str) -> None:
     database.execute("BEGIN IMMEDIATE")
     try:
         # Asked again under the lock: another process may have been as quick.
-        if _version(database) < number:
+        if version(database) < number:
             for statement in _statements(script):
                 database.execute(statement)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.listing import Listing, Page
 from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
-from erply_points.store.sqlite import checking, copying, listing, loading, migrations, tables
+from erply_points.store.sqlite import backups, checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
@@ -64,8 +64,8 @@ class SQLiteTransaction:
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         await self._run(_write_settings, self._database, settings)
 
-    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds) -> None:
-        await self._run(_forget, self._database, before, answers_before)
+    async def forget(self, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds) -> None:
+        await self._run(_forget, self._database, before, answers_before, failures_before)
 
     async def commit(self) -> None:
         await self._run(self.commit_now)
@@ -96,7 +96,8 @@ class SQLiteStore:
 
     @classmethod
     async def create(cls, path: Path) -> "SQLiteStore":
-        """Make a new account's file. Raises FileExistsError."""
+        """Make a new account's file. Raises FileExistsError, StoreUnavailable."""
+        backups.refuse_remains(path)
         create_file(path)
         return await cls.open(path)
 
@@ -173,6 +174,9 @@ class SQLiteStore:
     async def snapshots(self) -> list[str]:
         return sorted(copying.name_of(path) for path in copying.copies(self.path))
 
+    async def backup(self, file: Path) -> None:
+        await self._reader.run(backups.write, self._reader.database, file)
+
     async def close(self) -> None:
         try:
             await self._reader.close()
@@ -227,11 +231,13 @@ def _begin(
         raise
 
 
-def _forget(database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds) -> None:
+def _forget(
+    database: sqlite3.Connection, before: UnixSeconds, answers_before: UnixSeconds, failures_before: UnixSeconds
+) -> None:
     database.execute("DELETE FROM kept_answers WHERE answered_at < ?", (answers_before,))
     database.execute("DELETE FROM sessions WHERE expires_at < ?", (before,))
     database.execute("DELETE FROM tokens WHERE expires_at < ?", (before,))
-    database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
+    database.execute("DELETE FROM login_failures WHERE last_at < ?", (failures_before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
 

@@ -1,9 +1,12 @@
 """The SQLite stores: a folder with one file per account, readable by its owner only."""
 
+import asyncio
+import errno
 import fcntl
 import os
 from pathlib import Path
 
+from erply_points.store.sqlite import backups
 from erply_points.store.sqlite.copying import copies
 from erply_points.store.sqlite.store import SQLiteStore, lock_account
 
@@ -35,5 +38,29 @@ class SQLiteStores:
                 path.with_suffix(suffix).unlink(missing_ok=True)
             for copy in copies(path):
                 copy.unlink()
+        finally:
+            os.close(lock)
+
+    async def backup(self, code: str, file: Path) -> None:
+        if not file.parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "there is no such folder", str(file.parent))
+        if file.resolve().parent == self.folder.resolve():
+            raise IsADirectoryError(errno.EISDIR, "it would lie among the accounts", str(file))
+        store = await self.open(code)
+        try:
+            await store.backup(file)
+        finally:
+            await store.close()
+
+    async def restore_backup(self, code: str, file: Path, *, forget_sessions: bool = False) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(code)
+        lock = lock_account(path, fcntl.LOCK_EX)
+        try:
+            await asyncio.to_thread(backups.read, file, path, forget_sessions=forget_sessions)
+        except BaseException:
+            if not path.exists():
+                path.with_suffix(".lock").unlink(missing_ok=True)
+            raise
         finally:
             os.close(lock)
