@@ -11,14 +11,11 @@ The instants come from a seed. ERPLY_POINTS_KILLS sets how many kills (default 6
 """
 
 import asyncio
-import functools
 import itertools
 import os
 import random
-import sqlite3
 import subprocess
 import sys
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +26,7 @@ import pytest
 
 from erply_points.settings import ServerSettings
 from support.client import Erply, Record
+from support.gate import Gate, gate_before_commits
 from support.process import ServerProcess
 from support.shop import new_account, open_shop
 
@@ -255,47 +253,16 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, kills: int)
     assert kills < acknowledged < len(history)  # Each kill met a server at work.
 
 
-class Gate:
-    """Where a writer's commit waits until the test lets it through, or makes it fail."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-        self.failing = False
-
-    def pass_through(self) -> None:
-        self.reached.set()
-        assert self.opened.wait(timeout=20)
-        if self.failing:
-            raise sqlite3.OperationalError("disk I/O error")
-
-
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    """A gate before every COMMIT of writers that connect from now on. It stands open until it is closed."""
-    found = Gate()
-    found.opened.set()
-
-    class Gated(sqlite3.Connection):
-        writing = False
-
-        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            if sql.startswith("BEGIN"):
-                self.writing = sql == "BEGIN IMMEDIATE"
-            elif sql == "COMMIT" and self.writing:
-                found.pass_through()
-            return super().execute(sql, *values)
-
-    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Gated))
-    return found
+    return gate_before_commits(monkeypatch)
 
 
 async def test_an_answer_waits_for_its_commit(tmp_path: Path, gate: Gate) -> None:
     """No success is answered before the transaction that holds it has committed, and nobody reads it before."""
     async with open_shop(tmp_path / "data") as shop:
         customer = await shop.customer(points=100)
-        gate.reached.clear()
-        gate.opened.clear()
+        gate.close()
         redeeming = asyncio.create_task(shop.codes([_redemption("waits", customer)]))
         assert await asyncio.to_thread(gate.reached.wait, 20)
         await asyncio.sleep(0.1)
