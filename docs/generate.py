@@ -18,6 +18,7 @@ from erply_points.bulk.errors import CODES, MEANINGS
 from erply_points.calls.registry import CALLS
 from erply_points.contract import cases
 from erply_points.dialects import capillary, fabric
+from erply_points.settings import limits
 
 FOLDER = Path(__file__).parent
 RELEASED = FOLDER.parent / "tests" / "schemas" / "released"
@@ -32,6 +33,10 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def settings() -> str:
     rows = [(f"`{name}`", f"`{default}`" if default else "", sentence) for name, default, sentence in described()]
+    options = [
+        (f"`--{name.replace('_', '-')}`", f"`{value:g}`" if value < 1e5 else f"`{value}`", what)
+        for name, value, what in limits()
+    ]
     passed = ", ".join(f"`{name}`" for name in sorted(passed_on()))
     return (
         "# Account settings\n\n" + _GENERATED + "Set them with `erply-points account create CODE --set key=value` or "
@@ -39,6 +44,8 @@ def settings() -> str:
         "appear in getConfParameters.\n\n"
         + _table(("setting", "default", "meaning"), rows)
         + f"\nAlso accepted, stored and shown to clients in getConfParameters: {passed}.\n"
+        + "\n## Limits of the server\n\nOptions of `erply-points serve`. What they protect from, and figures: "
+        "[reliability.md](reliability.md).\n\n" + _table(("option", "default", "meaning"), options)
     )
 
 
@@ -48,7 +55,8 @@ def errors() -> str:
     return (
         "# Error codes\n\n" + _GENERATED + "An error status carries `errorCode`, `errorField` (the parameter at fault, "
         "or null) and\n`errorMessage` (one plain sentence). Codes are Erply's. HTTP is 200 for all of them, but 413 "
-        "for a body over\nthe limit and 408 for one that is too slow.\n\n"
+        "for a body over\nthe limit, 408 for one that is too slow, 415 for one that is compressed, and 503 with "
+        "Retry-After where the server\nis busy.\n\n"
         + _table(("code", "meaning"), sorted(meanings))
         + "\n## Capillary's calls\n\nIn the order of the checks, but for 400, which comes after 8015. HTTP is "
         "400 for all codes above 1000.\n\n"

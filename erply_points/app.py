@@ -40,13 +40,13 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
     stores = stores_of(settings)
     routes: list[BaseRoute] = [*schemas.routes(), Route("/health", _health)]
     if settings.sandbox_token:
-        sandbox = Sandbox(stores)
+        sandbox = Sandbox(stores, settings)
         accounts = sandbox.accounts
-        endpoint: ErplyEndpoint = SandboxEndpoint(SandboxDispatcher(accounts, clock), settings.body_size_max, sandbox)
+        endpoint: ErplyEndpoint = SandboxEndpoint(SandboxDispatcher(accounts, clock), settings, sandbox)
         routes += control.routes(sandbox, settings.sandbox_token)
     else:
-        accounts = AccountPool(stores, lambda _: clock)
-        endpoint = ErplyEndpoint(Dispatcher(accounts, clock), settings.body_size_max)
+        accounts = AccountPool(stores, lambda _: clock, settings)
+        endpoint = ErplyEndpoint(Dispatcher(accounts, clock), settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -61,7 +61,7 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
 
     for call in CALLS:
         validator(call)  # Compiled now, so that no request waits for it.
-    dialects = (CapillaryEndpoints(accounts, settings.body_size_max), FabricEndpoints(accounts, settings.body_size_max))
+    dialects = (CapillaryEndpoints(accounts, settings), FabricEndpoints(accounts, settings))
     others = [route for dialect in dialects for route in dialect.routes()]
     return Starlette(
         routes=[*endpoint.routes(), *others, *routes],

@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -26,7 +26,7 @@ from erply_points.accounts.settings import InvalidSetting, described
 from erply_points.app import create_app, stores_of
 from erply_points.contract import cases, reporters, runner, wire
 from erply_points.server import Server, listen, serve
-from erply_points.settings import ServerSettings
+from erply_points.settings import ServerSettings, limits
 from erply_points.store.protocol import DamagedAccount, Stores, StoreUnavailable
 
 T = TypeVar("T")
@@ -62,6 +62,16 @@ def _stores(data: Path) -> Stores:
     return stores_of(ServerSettings(data=data))
 
 
+def _limits(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each limit."""
+    for name, default, sentence in reversed(list(limits())):
+        kind = click.IntRange(1) if isinstance(default, int) else click.FloatRange(0.1)
+        command = click.option(
+            f"--{name.replace('_', '-')}", default=default, show_default=True, type=kind, help=sentence
+        )(command)
+    return command
+
+
 @main.command("serve")
 @_data
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -74,8 +84,9 @@ def _stores(data: Path) -> Stores:
     help="What opens /sandbox/; without it a new one is made and printed.",
 )
 @click.option("--until-eof", is_flag=True, help="Stop when standard input ends: with the program that holds it.")
+@_limits
 def serve_command(
-    data: Path, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool
+    data: Path, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool, **limits: Any
 ) -> None:
     """Serve all accounts of the data folder until SIGTERM or Ctrl-C."""
     if sandbox_token is not None and not sandbox:
@@ -83,7 +94,7 @@ def serve_command(
     if sandbox_token is not None and not re.fullmatch(r"[!-~]{16,255}", sandbox_token):
         raise click.UsageError("A sandbox token has 16 to 255 characters, without blanks.")
     token = sandbox_token or (secrets.token_urlsafe(24) if sandbox else "")
-    settings = ServerSettings(data=data, host=host, port=port, sandbox_token=token)
+    settings = ServerSettings(data=data, host=host, port=port, sandbox_token=token, **limits)
 
     async def ready(url: str, server: Server) -> None:
         if until_eof:
@@ -93,7 +104,7 @@ def serve_command(
             click.echo(f"Control: {url}/sandbox/" + ("" if sandbox_token else f" with token {token}"))
         click.echo(f"Serving {url}/api/ from {data.resolve()}")
 
-    serve(create_app(settings), _listen(settings), ready, closing=sandbox)
+    serve(create_app(settings), settings, _listen(settings), ready)
 
 
 def _stop_at_eof(server: Server) -> None:
@@ -129,7 +140,7 @@ def demo(data: Path, port: int, *, once: bool) -> None:
 
         server.demonstration = asyncio.create_task(show())
 
-    serve(create_app(settings), listener, ready)
+    serve(create_app(settings), settings, listener, ready)
     if failures:
         raise click.ClickException(f"the demonstration failed: {failures[0]!r}")
 

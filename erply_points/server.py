@@ -1,8 +1,12 @@
 """The HTTP server process: uvicorn, told to keep quiet about requests and to stop cleanly."""
 
 import asyncio
-import functools
+import contextlib
+import dataclasses
 import gc
+import logging
+import math
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -10,13 +14,16 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from erply_points.web.faulty import CLOSE
+from erply_points.settings import ServerSettings
+from erply_points.web.connections import bounded, watch
 
-KEEP_ALIVE_SECONDS: Final = 75
 SHUTDOWN_SECONDS: Final = 30
 BACKLOG: Final = 2_048
+DESCRIPTORS_SPARED: Final = 512
+"""Files that are open for other reasons than connections: those of 64 accounts, mostly."""
+
+_log = logging.getLogger(__name__)
 
 Ready = Callable[[str, "Server"], Awaitable[None]]
 """Called with the URL and the server once it answers."""
@@ -41,41 +48,31 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class ClosingProtocol(HttpToolsProtocol):
-    """Lets the application close a request's connection, which ASGI has no word for, by an extension of its scope."""
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        self.scope["extensions"] = {CLOSE: {"close": functools.partial(self._close, self.cycle)}}
-
-    def _close(self, cycle: RequestResponseCycle) -> None:
-        self.transport.close()
-        cycle.disconnected = True  # It expects no answer any more, also where others wait behind it.
-
-
 class Server(uvicorn.Server):
     """Serves until SIGTERM or SIGINT, answers what is in flight, and returns.
 
-    With `closing` the application may close connections (`ClosingProtocol`).
+    In a sandbox the application may close connections.
     """
 
-    def __init__(self, app: Starlette, ready: Ready, *, closing: bool = False) -> None:
+    def __init__(self, app: Starlette, settings: ServerSettings, ready: Ready) -> None:
+        self._protocol = bounded(settings, closing=bool(settings.sandbox_token))
         super().__init__(
             uvicorn.Config(
                 app,
-                http=ClosingProtocol if closing else "httptools",
+                http=self._protocol,
                 loop="uvloop",
                 ws="none",
                 access_log=False,  # Query strings hold passwords and session keys.
                 log_config=None,  # Ours: uvicorn's own would write what exceptions say.
-                log_level="warning",
+                log_level="error",  # Warnings are about requests: a flood of bad ones must not fill the disk.
                 server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=math.ceil(settings.idle_seconds_max),
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 backlog=BACKLOG,
             )
         )
         self._ready = ready
+        self._watching: asyncio.Task[None] | None = None
         self.demonstration: asyncio.Task[None] | None = None
         """Kept here so that it is not collected while it runs."""
 
@@ -86,8 +83,16 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _spare_the_collector()
+        self._watching = asyncio.create_task(watch(self._protocol))
         if self.started and sockets:
             await self._ready(url_of(sockets[0]), self)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
 
 
 def _spare_the_collector() -> None:
@@ -100,7 +105,20 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 10, 10)
 
 
-def serve(app: Starlette, listener: socket.socket, ready: Ready, *, closing: bool = False) -> None:
+def _within_descriptors(settings: ServerSettings) -> ServerSettings:
+    """The settings with no more connections than the process may open files; it takes all that it is allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= settings.connections_max + DESCRIPTORS_SPARED:
+        return settings
+    possible = max(soft - DESCRIPTORS_SPARED, soft // 4)
+    _log.warning("only %d connections: the process may open %d files (ulimit -n)", possible, soft)
+    return dataclasses.replace(settings, connections_max=possible)
+
+
+def serve(app: Starlette, settings: ServerSettings, listener: socket.socket, ready: Ready) -> None:
     """Run until told to stop."""
 
     def ignored(_number: int, _frame: Any) -> None:
@@ -108,7 +126,7 @@ def serve(app: Starlette, listener: socket.socket, ready: Ready, *, closing: boo
 
     before = {number: signal.signal(number, ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        Server(app, ready, closing=closing).run(sockets=[listener])
+        Server(app, _within_descriptors(settings), ready).run(sockets=[listener])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,15 +1,20 @@
-"""Which accounts are open: each opens on first use and closes when it has been idle, within a limit."""
+"""Which accounts are open: each opens on first use and closes when it has been idle, within a limit.
+
+Whoever does something in an account uses it meanwhile, so this is also where too many at once are turned away.
+"""
 
 import asyncio
 import contextlib
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from erply_points.accounts.account import Account, Clock
 from erply_points.accounts.quota import Quota
+from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores, StoreUnavailable
 
 ACCOUNTS_OPEN_MAX: Final = 64
@@ -19,6 +24,8 @@ TIDY_SECONDS: Final = 3_600.0
 LEAVING_SECONDS: Final = 0.002
 """How often one who wants an account alone looks whether the others have left."""
 
+DEFAULTS: Final = ServerSettings()
+
 _CODE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 _log = logging.getLogger(__name__)
@@ -26,6 +33,10 @@ _log = logging.getLogger(__name__)
 
 class UnknownAccount(Exception):
     """There is no account of this code, or the text cannot be a code."""
+
+
+class Overloaded(StoreUnavailable):
+    """As many requests are in progress as the server, or the account, takes at once. Nothing was begun."""
 
 
 def is_account_code(text: str) -> bool:
@@ -37,8 +48,17 @@ def is_account_code(text: str) -> bool:
 
 
 class AccountPool:
-    def __init__(self, stores: Stores, clock_of: Callable[[str], Clock] = lambda _: time.time) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        clock_of: Callable[[str], Clock] = lambda _: time.time,
+        limits: ServerSettings = DEFAULTS,
+    ) -> None:
         """`clock_of` says by its code which clock an account goes by, each time that it is opened."""
+        self._limits = limits
+        self._inside = 0
+        self._inside_of: Counter[str] = Counter()
+        """Who is in `use`, also those who wait for an account to open; `_users` are those who have it."""
         self._stores = stores
         self._clock_of = clock_of
         self._open: dict[str, Account] = {}
@@ -50,26 +70,41 @@ class AccountPool:
 
     @contextlib.asynccontextmanager
     async def use(self, code: str) -> AsyncIterator[Account]:
-        """Keep the account open while the block runs. Raises UnknownAccount, StoreUnavailable."""
+        """Keep the account open while the block runs. Raises UnknownAccount, Overloaded, StoreUnavailable."""
         if not is_account_code(code):
             raise UnknownAccount
-        account = self._open.get(code)
-        if account is None:
-            async with self._opening:
-                account = self._open.get(code) or await self._open_account(code)
-        self._users[code] += 1
+        if self.full or self._inside_of[code] >= self._limits.account_requests_max:
+            raise Overloaded("too many requests are in progress")
+        self._inside += 1
+        self._inside_of[code] += 1
         try:
-            yield account
+            account = self._open.get(code)
+            if account is None:
+                async with self._opening:
+                    account = self._open.get(code) or await self._open_account(code)
+            self._users[code] += 1
+            try:
+                yield account
+            finally:
+                self._users[code] -= 1
+                self._last_used[code] = time.monotonic()
         finally:
-            self._users[code] -= 1
-            self._last_used[code] = time.monotonic()
+            self._inside -= 1
+            self._inside_of[code] -= 1
+            if not self._inside_of[code]:
+                del self._inside_of[code]
+
+    @property
+    def full(self) -> bool:
+        """Whether the server has as many requests in progress as it takes: whoever comes now can be turned away."""
+        return self._inside >= self._limits.requests_max
 
     async def _open_account(self, code: str) -> Account:
         await self.close_idle(IDLE_SECONDS)
         if len(self._open) >= ACCOUNTS_OPEN_MAX:
             await self.close_idle(0.0, keep=ACCOUNTS_OPEN_MAX - 1)
         if len(self._open) >= ACCOUNTS_OPEN_MAX:
-            raise StoreUnavailable("too many accounts are in use at once")
+            raise Overloaded("too many accounts are in use at once")
         try:
             store = await self._stores.open(code)
         except FileNotFoundError:

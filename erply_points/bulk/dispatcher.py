@@ -8,11 +8,11 @@ and no sub-request stops another.
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from erply_points.accounts.account import Account, Clock, OpenSession
-from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.pool import AccountPool, Overloaded, UnknownAccount
 from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
@@ -30,6 +30,7 @@ from erply_points.store.protocol import StoreUnavailable
 _OVER_QUOTA: Final = WireError(
     errors.QUOTA_USED_UP, "The requests of this hour are used up; the next full hour begins with new ones."
 )
+BUSY: Final = WireError(errors.DATABASE_UNAVAILABLE, "The server is busy and has not begun this; try again soon.")
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +40,19 @@ class Reply:
     answer: Answer
     replayed: str = ""
     """Whether it is a first answer, given again: `Retries.replayed`."""
+    busy: bool = False
+    """Whether it was turned away; nothing was begun."""
 
 
 class Dispatcher:
     def __init__(self, accounts: AccountPool, clock: Clock = time.time) -> None:
         self._accounts = accounts
         self._clock = clock
+
+    @property
+    def full(self) -> bool:
+        """Whether any bulk would be turned away."""
+        return self._accounts.full
 
     async def answer(self, bulk: BulkRequest, started: float) -> Reply:
         """Answer a bulk. `started` is a `time.perf_counter` reading. Never raises."""
@@ -53,6 +61,9 @@ class Dispatcher:
                 return await self._answer_in(account, bulk, started)
         except UnknownAccount:
             error = WireError(errors.ACCOUNT_NOT_FOUND, "There is no account of this clientCode.")
+        except Overloaded:  # Not logged: there may be thousands a second.
+            reply = self._whole_error(bulk, BUSY, Rendering(int(self._clock()), time.perf_counter() - started))
+            return replace(reply, busy=True)
         except StoreUnavailable as reason:
             _log.warning("account %s is unavailable: %s", bulk.client_code, reason)
             error = WireError(errors.DATABASE_UNAVAILABLE, "The account's database is unavailable; try again soon.")

@@ -34,7 +34,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     INTERNAL: "The server could not do it; nothing of it was kept.",
     ACCOUNT_NOT_FOUND: "There is no account of this clientCode, or none was sent.",
     QUOTA_USED_UP: "The account's requests of this hour are used up (setting `requests_per_hour`); nothing was run.",
-    DATABASE_UNAVAILABLE: "The account's database is unavailable; try again soon.",
+    DATABASE_UNAVAILABLE: "The account's database is unavailable, or the server is busy (HTTP 503); try again soon.",
     UNKNOWN_CALL: "There is no such call, or none was named.",
     UNKNOWN_FORMAT: "responseType is not one that the server writes.",
     SESSION_MISSING: "The call needs a session key and none was sent.",

@@ -39,9 +39,13 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("Unauthorized", "No key and secret or token that the server knows, or too many failures."),
     408: ("The request body took too long", "The body took too long."),
     413: ("The request body is too large", "The body is too large."),
+    415: ("The request body must not be compressed", "The body has a Content-Encoding."),
     429: ("The requests of this hour are used up", "The account's hourly quota; Retry-After says when."),
     500: ("The server could not do this; nothing of it was kept", "A mistake of the server's."),
-    503: ("The account's database is unavailable; try again soon", "The account's database is unavailable."),
+    503: (
+        "The account's database is unavailable; try again soon",
+        "The account's database is unavailable, or the server is busy: Retry-After.",
+    ),
     8003: ("Invalid source", "Unknown source, or none in the lookup form."),
     8013: ("Lookup,Invalid identifier passed", "Unknown identifierName."),
     8015: ("Customer not found for the given identifiers", "There is no such customer."),
@@ -72,7 +76,7 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = {
 }
 """Code: the message's template and when it comes, in the order of the checks."""
 
-STATUSES: Final = frozenset({401, 408, 413, 429, 500, 503})
+STATUSES: Final = frozenset({401, 408, 413, 415, 429, 500, 503})
 """Codes that are HTTP statuses too; all others are 400."""
 
 

@@ -37,9 +37,13 @@ ERRORS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("Not Found", "There is no member of this profileId."),
     408: ("Request Timeout", "The body took too long."),
     413: ("Content Too Large", "The body is too large."),
+    415: ("Unsupported Media Type", "The body is compressed: it has a Content-Encoding."),
     429: ("Too Many Requests", "The account's requests of this hour are used up; Retry-After says when."),
     500: ("Internal Server Error", "A mistake of the server's; nothing was kept."),
-    503: ("Service Unavailable", "The account's database is unavailable; try again soon."),
+    503: (
+        "Service Unavailable",
+        "The account's database is unavailable, or the server is busy; Retry-After says when.",
+    ),
 }
 """HTTP status: the message, and when it comes."""
 

@@ -15,6 +15,7 @@ from erply_points.accounts.pool import AccountPool
 from erply_points.sandbox.clock import LATEST, AccountClock, Setting
 from erply_points.sandbox.faults import Faults
 from erply_points.sandbox.log import Log
+from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Stores, Transaction
 from erply_points.store.rows import Session
 from erply_points.store.unit_of_work import Needs
@@ -62,8 +63,8 @@ class _OpenSession:
 
 
 class Sandbox:
-    def __init__(self, stores: Stores) -> None:
-        self.accounts = AccountPool(stores, self._clock_of)
+    def __init__(self, stores: Stores, settings: ServerSettings) -> None:
+        self.accounts = AccountPool(stores, self._clock_of, settings)
         self._stores = stores
         self._states: dict[str, State] = {}
 

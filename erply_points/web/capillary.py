@@ -11,6 +11,7 @@ from erply_points.accounts.account import Account
 from erply_points.accounts.pool import AccountPool
 from erply_points.dialects import bodies, capillary, clients
 from erply_points.dialects.job import Refused, Reply, once
+from erply_points.settings import ServerSettings
 from erply_points.store.configuration import Client
 from erply_points.web.dialects import Credentials, Door, sent_credentials
 
@@ -19,9 +20,9 @@ TOKEN_REQUEST: Final = "/schemas/capillary/tokenGenerate.request.json"  # noqa: 
 
 
 class CapillaryEndpoints:
-    def __init__(self, accounts: AccountPool, body_size_max: int) -> None:
-        self._door = Door(accounts, body_size_max, capillary.error, 'Basic realm="erply-points"')
-        self._token_door = Door(accounts, body_size_max, _token_error, 'Basic realm="erply-points"')
+    def __init__(self, accounts: AccountPool, settings: ServerSettings) -> None:
+        self._door = Door(accounts, settings, capillary.error, 'Basic realm="erply-points"')
+        self._token_door = Door(accounts, settings, _token_error, 'Basic realm="erply-points"')
 
     def routes(self) -> list[Route]:
         return [

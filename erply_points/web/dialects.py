@@ -11,15 +11,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from erply_points.accounts.account import Account
-from erply_points.accounts.pool import AccountPool, UnknownAccount
+from erply_points.accounts.pool import AccountPool, Overloaded, UnknownAccount
 from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.dialects import clients
 from erply_points.dialects.clients import Unauthorized
 from erply_points.dialects.job import DialectJob, Once, Operation, Refused, Reply
+from erply_points.settings import ServerSettings
 from erply_points.store.configuration import Client
 from erply_points.store.protocol import StoreUnavailable
 from erply_points.store.unit_of_work import Needs
-from erply_points.web.parameters import BodyTooLarge, BodyTooSlow, read_body
+from erply_points.web.erply import RETRY_AFTER
+from erply_points.web.parameters import BodyRefused, read_body
 
 Handler = Callable[[Account, Client, bytes], Awaitable[Reply]]
 
@@ -62,9 +64,9 @@ class Door:
     """Lets requests of one dialect in: each gets an answer in that dialect's shape."""
 
     accounts: AccountPool
-    body_size_max: int
+    settings: ServerSettings
     error: Callable[[int], Reply]
-    """The answer to a status: 401, 408, 413, 429, 500 or 503."""
+    """The answer to a status: 401, 408, 413, 415, 429, 500 or 503."""
     challenge: str
     """What WWW-Authenticate asks for."""
 
@@ -72,13 +74,13 @@ class Door:
         self, request: Request, credentials: Credentials | Callable[[bytes], Credentials], handle: Handler
     ) -> Response:
         """Check who calls and let `handle` answer. Nothing of a request is ever logged."""
+        if self.accounts.full:
+            return self._response(self.error(503))
         try:
-            body = await read_body(request, self.body_size_max)
+            body = await read_body(request, self.settings)
             reply = await self._reply(credentials, body, handle)
-        except BodyTooLarge:
-            return self._response(self.error(413), close=True)
-        except BodyTooSlow:
-            return self._response(self.error(408), close=True)
+        except BodyRefused as refused:
+            return self._response(self.error(refused.http_status), close=True)
         except ClientDisconnect:
             return Response(status_code=400)
         return self._response(reply)
@@ -92,6 +94,8 @@ class Door:
             return self.error(401)
         except Refused as refused:
             return refused.reply
+        except Overloaded:
+            return self.error(503)
         except StoreUnavailable as reason:
             _log.warning("an account is unavailable: %s", reason)
             return self.error(503)
@@ -103,6 +107,8 @@ class Door:
         headers = {}
         if reply.status == 401:
             headers["www-authenticate"] = self.challenge
+        if reply.status == 503:
+            headers |= RETRY_AFTER
         if reply.replayed:
             headers["idempotency-replayed"] = "true"
         if reply.retry_seconds:

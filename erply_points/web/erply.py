@@ -1,6 +1,8 @@
 """Erply's endpoint: `/api` and `/api/`, GET and POST. Every answer of the API is HTTP 200."""
 
 import time
+from collections.abc import Mapping
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -9,20 +11,24 @@ from starlette.types import Receive, Scope, Send
 
 from erply_points.bulk import envelope, errors
 from erply_points.bulk.answers import Outcome, Rendering
-from erply_points.bulk.dispatcher import Dispatcher, Reply
+from erply_points.bulk.dispatcher import BUSY, Dispatcher, Reply
 from erply_points.bulk.envelope import BulkRequest, SubRequest
 from erply_points.bulk.errors import WireError
 from erply_points.bulk.formats import JSON
+from erply_points.settings import ServerSettings
 from erply_points.web import parameters
-from erply_points.web.parameters import BodyTooLarge, BodyTooSlow, Malformed
+from erply_points.web.parameters import BodyRefused, Malformed
+
+RETRY_AFTER: Final = {"retry-after": "1"}
+"""Seconds: by then the queue that a busy server allows has long been worked off."""
 
 
 class ErplyEndpoint:
     """From bytes to bytes, by way of the dispatcher. Nothing of a request is ever logged."""
 
-    def __init__(self, dispatcher: Dispatcher, body_size_max: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, settings: ServerSettings) -> None:
         self._dispatcher = dispatcher
-        self._body_size_max = body_size_max
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive))
@@ -32,14 +38,15 @@ class ErplyEndpoint:
         started = time.perf_counter()
         if request.method == "HEAD":  # Starlette lets it in with GET, but a look must not do anything.
             return Response(status_code=405, headers={"allow": "GET, POST"})
+        if self._dispatcher.full:  # Told before anything is read or parsed, which would cost as much as an answer.
+            return _answer_unread(503, BUSY, started, RETRY_AFTER)
         try:
-            params = await parameters.read(request, self._body_size_max)
+            params = await parameters.read(request, self._settings)
         except Malformed:
             return _unreadable(200, "The request is neither a form nor JSON in UTF-8.", started)
-        except BodyTooLarge:
-            return _unreadable(413, f"A request body has at most {self._body_size_max} bytes.", started)
-        except BodyTooSlow:
-            return _unreadable(408, "The request body took too long.", started)
+        except BodyRefused as refused:
+            sentence = refused.sentence.format(size_max=self._settings.body_size_max)
+            return _unreadable(refused.http_status, sentence, started)
         except ClientDisconnect:
             return Response(status_code=400)
         bulk = envelope.decode(params, request.headers, request.client.host if request.client else "")
@@ -56,13 +63,20 @@ def encoded(bulk: BulkRequest, reply: Reply) -> Response:
     headers = {"content-type": bulk.answer_format.content_type}
     if reply.replayed:
         headers["idempotency-replayed"] = reply.replayed
-    return Response(bulk.answer_format.encode(reply.answer), headers=headers)
+    if reply.busy:
+        headers |= RETRY_AFTER
+    return Response(bulk.answer_format.encode(reply.answer), 503 if reply.busy else 200, headers=headers)
 
 
 def _unreadable(http_status: int, message: str, started: float) -> Response:
     """The answer to a request of which not even the envelope can be read."""
-    outcome = Outcome(error=WireError(errors.MALFORMED, message))
-    rendering = Rendering(int(time.time()), time.perf_counter() - started)
     # What is left of the body stays unread, so the connection cannot be used again.
-    headers = {"content-type": JSON.content_type} | ({} if http_status == 200 else {"connection": "close"})
+    headers = {} if http_status == 200 else {"connection": "close"}
+    return _answer_unread(http_status, WireError(errors.MALFORMED, message), started, headers)
+
+
+def _answer_unread(http_status: int, error: WireError, started: float, headers: Mapping[str, str]) -> Response:
+    outcome = Outcome(error=error)
+    rendering = Rendering(int(time.time()), time.perf_counter() - started)
+    headers = {"content-type": JSON.content_type, **headers}
     return Response(JSON.encode(rendering.single(SubRequest("", None, {}), outcome)), http_status, headers=headers)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -11,13 +10,9 @@ from erply_points.bulk.dispatcher import Dispatcher
 from erply_points.bulk.envelope import BulkRequest
 from erply_points.sandbox.accounts import Sandbox
 from erply_points.sandbox.dispatcher import with_error
+from erply_points.settings import ServerSettings
+from erply_points.web.connections import CLOSE
 from erply_points.web.erply import ErplyEndpoint, encoded
-
-CLOSE: Final = "erply_points.close"
-"""The extension of the scope by which the server offers to close a connection: a mapping with `close` to call.
-
-What was sent before still goes out; then the application returns.
-"""
 
 
 class Dropped(Response):
@@ -38,8 +33,8 @@ class Cut(Response):
 
 
 class SandboxEndpoint(ErplyEndpoint):
-    def __init__(self, dispatcher: Dispatcher, body_size_max: int, sandbox: Sandbox) -> None:
-        super().__init__(dispatcher, body_size_max)
+    def __init__(self, dispatcher: Dispatcher, settings: ServerSettings, sandbox: Sandbox) -> None:
+        super().__init__(dispatcher, settings)
         self._sandbox = sandbox
 
     async def _reply(self, bulk: BulkRequest, started: float) -> Response:

@@ -7,15 +7,15 @@ marked (`RepeatedKeys`) instead of silently losing one; `name[]` is a list, as P
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ada_url import URLSearchParams
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from erply_points.bulk.envelope import RepeatedKeys, parse_json
+from erply_points.settings import ServerSettings
 
-BODY_SECONDS_MAX: Final = 30.0
 DRAINED_MAX: Final = 64_000_000
 FIELDS_MAX: Final = 20_000
 
@@ -28,20 +28,36 @@ class Malformed(Exception):
     """The request cannot be read: broken UTF-8, not JSON, or not an object."""
 
 
-class BodyTooLarge(Exception):
-    pass
+class BodyRefused(Exception):
+    """The body is not taken: with which HTTP status, and why."""
+
+    http_status: ClassVar[int]
+    sentence: ClassVar[str]
 
 
-class BodyTooSlow(Exception):
-    pass
+class BodyTooLarge(BodyRefused):
+    http_status = 413
+    sentence = "A request body has at most {size_max} bytes."
 
 
-async def read(request: Request, body_size_max: int) -> dict[str, Any]:
-    """Raises Malformed, BodyTooLarge, BodyTooSlow."""
+class BodyTooSlow(BodyRefused):
+    http_status = 408
+    sentence = "The request body took too long."
+
+
+class BodyEncoded(BodyRefused):
+    """It is compressed. Nothing here unpacks: a small one could become a very large one."""
+
+    http_status = 415
+    sentence = "A request body must not be compressed."
+
+
+async def read(request: Request, settings: ServerSettings) -> dict[str, Any]:
+    """Raises Malformed, BodyRefused."""
     query = _form(request.scope["query_string"])
     if request.method != "POST":
         return query
-    body = await read_body(request, body_size_max)
+    body = await read_body(request, settings)
     if not body:
         return query
     sent = await _parse(request, body)
@@ -55,12 +71,13 @@ async def read(request: Request, body_size_max: int) -> dict[str, Any]:
     return merged
 
 
-async def read_body(request: Request, size_max: int) -> bytes:
-    """Raises BodyTooLarge, BodyTooSlow."""
+async def read_body(request: Request, settings: ServerSettings) -> bytes:
+    """Raises BodyTooLarge, BodyTooSlow, BodyEncoded."""
+    size_max = settings.body_size_max
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS_MAX):
+        async with asyncio.timeout(settings.body_seconds_max):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size <= size_max:
@@ -74,6 +91,8 @@ async def read_body(request: Request, size_max: int) -> bytes:
         raise BodyTooSlow from None
     if size > size_max:
         raise BodyTooLarge
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
+        raise BodyEncoded  # Once it is read: a client that is still sending would not see an answer.
     return b"".join(chunks)
 
 

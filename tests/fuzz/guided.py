@@ -22,7 +22,8 @@ atheris: Any = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["erply_points.bulk", "erply_points.web", "erply_points.dialects"]):
     from starlette.requests import Request
 
-    from erply_points.accounts.account import OpenSession
+    from erply_points.settings import ServerSettings
+from erply_points.accounts.account import OpenSession
     from erply_points.accounts.rights import ALL_RIGHTS
     from erply_points.bulk import envelope
     from erply_points.bulk.answers import Outcome, Rendering
@@ -64,7 +65,7 @@ def _tried(run: Callable[[Any], Any]) -> Callable[[bytes], None]:
             except bodies.Malformed:
                 break
         try:
-            params = run(parameters.read(_request(content_type, query, body), 4_000_000))
+            params = run(parameters.read(_request(content_type, query, body), ServerSettings(data=Path())))
         except parameters.Malformed:
             return
         bulk = envelope.decode(params, {}, "")

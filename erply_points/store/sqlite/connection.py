@@ -44,13 +44,21 @@ def translated_errors() -> Iterator[None]:
 
 
 class ThreadConnection(aiosqlite.Connection):
+    stuck = False
+    """The disk was read-only when it was opened, and so it stays, whatever becomes of the disk."""
+
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function` on the connection's thread; `function` uses `database` itself.
 
         Raises StoreUnavailable for whatever the database cannot do just now.
         """
-        with translated_errors():
-            result: T = await self._execute(function, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite's own
+        try:
+            with translated_errors():
+                result: T = await self._execute(function, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite's own
+        except StoreUnavailable as error:
+            cause = error.__cause__
+            self.stuck = self.stuck or getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+            raise
         return result
 
     async def ended(self) -> None:

@@ -1,8 +1,11 @@
 """The SQLite store of one account: a connection that writes, a connection that reads, and their transactions."""
 
+import asyncio
+import errno
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -72,7 +75,7 @@ class SQLiteTransaction:
 
     def commit_now(self) -> None:
         self._flush()
-        self._database.execute("COMMIT")
+        _commit(self._database)
 
     async def rollback(self) -> None:
         await self._run(_rollback, self._database)
@@ -93,6 +96,7 @@ class SQLiteStore:
         self._writer = writer
         self._reader = reader
         self._settings: tuple[int, Mapping[str, str]] = (-1, {})
+        self._mending = asyncio.Lock()
 
     @classmethod
     async def create(cls, path: Path) -> "SQLiteStore":
@@ -107,30 +111,39 @@ class SQLiteStore:
 
         Raises DatabaseTooNew, StoreUnavailable; FileNotFoundError if there is no such account.
         """
-        if not path.is_file():
-            raise FileNotFoundError(path)
-        lock = lock_account(path, fcntl.LOCK_SH)
+        lock = _lock_existing(path)
         try:
-            path.stat()  # Raises FileNotFoundError if it was removed since.
-            writer = await connect(path, write=True)
-            try:
-                await writer.run(lambda: migrations.migrate(writer.database))
-                reader = await connect(path, write=False)
-            except BaseException:
-                await writer.close()
-                raise
+            writer, reader = await _connect_both(path)
         except BaseException:
             os.close(lock)
             raise
         return cls(path, writer, reader, lock)
 
+    async def _connection(self, *, write: bool) -> ThreadConnection:
+        """The one that writes or the one that reads, in working order. Raises StoreUnavailable."""
+        if self._writer.stuck or self._reader.stuck:
+            async with self._mending:
+                if self._writer.stuck or self._reader.stuck:
+                    # Both at once: they share what SQLite keeps of the file, and how it was opened.
+                    with translated_errors():
+                        await self._reader.close()
+                        await self._writer.close()
+                    self._writer, self._reader = await _connect_both(self.path)
+        return self._writer if write else self._reader
+
     async def begin(self, needs: Needs, *, write: bool) -> SQLiteTransaction:
-        connection = self._writer if write else self._reader
+        connection = await self._connection(write=write)
         return await connection.run(self._begin, connection.database, connection.run, needs, write=write)
 
     async def transact(self, needs: Needs, body: Body, *, write: bool, keep: bool = True) -> None:
-        connection = self._writer if write else self._reader
-        await connection.run(self._transact, connection.database, needs, body, write=write, keep=keep)
+        connection = await self._connection(write=write)
+        try:
+            await connection.run(self._transact, connection.database, needs, body, write=write, keep=keep)
+        except StoreUnavailable:
+            if not connection.stuck:
+                raise
+            connection = await self._connection(write=write)
+            await connection.run(self._transact, connection.database, needs, body, write=write, keep=keep)
 
     def _transact(self, database: sqlite3.Connection, needs: Needs, body: Body, *, write: bool, keep: bool) -> None:
         transaction = self._begin(database, _directly, needs, write=write)
@@ -189,6 +202,17 @@ class SQLiteStore:
                 self._lock = -1
 
 
+async def _connect_both(path: Path) -> tuple[ThreadConnection, ThreadConnection]:
+    """The connection that writes, once the schema is up to date, and the one that reads."""
+    writer = await connect(path, write=True)
+    try:
+        await writer.run(lambda: migrations.migrate(writer.database))
+        return writer, await connect(path, write=False)
+    except BaseException:
+        await writer.close()
+        raise
+
+
 def _drive(steps: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine that never has to wait: on this thread there is nothing to wait for."""
     try:
@@ -199,13 +223,42 @@ def _drive(steps: Coroutine[Any, Any, None]) -> None:
     raise RuntimeError("inside a transaction there is nothing to wait for but the transaction")
 
 
+def _lock_existing(path: Path) -> int:
+    """Lock an account to use it with others. Raises FileNotFoundError, AccountInUse, StoreUnavailable."""
+    try:
+        _look_for(path)
+        lock = lock_account(path, fcntl.LOCK_SH)
+        try:
+            _look_for(path)  # It may have been removed since.
+        except BaseException:
+            os.close(lock)
+            raise
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreUnavailable(str(error.strerror)) from error
+    return lock
+
+
+def _look_for(path: Path) -> None:
+    """Raises FileNotFoundError if there is no such file, OSError if that cannot be told."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(path)
+
+
 def lock_account(path: Path, kind: int) -> int:
-    """Lock an account for as long as the returned descriptor is open. Raises AccountInUse.
+    """Lock an account for as long as the returned descriptor is open. Raises AccountInUse, OSError.
 
     The lock is on a file beside the database: closing a second descriptor of the database itself would take
     SQLite's own locks away.
     """
-    descriptor = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    beside = path.with_suffix(".lock")
+    try:
+        descriptor = os.open(beside, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        descriptor = os.open(beside, os.O_RDONLY)  # Reading goes on where the disk is read-only.
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -241,6 +294,29 @@ def _forget(
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
 
 
+def _commit(database: sqlite3.Connection) -> None:
+    """Raises sqlite3.Error; then nothing is kept, by a process that is killed right afterwards neither."""
+    try:
+        database.execute("COMMIT")
+    except sqlite3.OperationalError:  # The disk's doing; anything else is found before a byte is written.
+        _rollback(database)
+        _write_over(database)
+        raise
+
+
+def _write_over(database: sqlite3.Connection) -> None:
+    """Put a transaction that changes nothing of note where a failed one may stand in the log, whole but for its sync.
+
+    If the process were killed now, who opens the log next would take it for committed. See decision 0050.
+    """
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        _write_settings(database, {})
+        database.execute("COMMIT")
+    except sqlite3.Error:
+        _rollback(database)
+
+
 def _rollback(database: sqlite3.Connection) -> None:
     if database.in_transaction:
         database.execute("ROLLBACK")
@@ -250,7 +326,7 @@ def _set_settings(database: sqlite3.Connection, settings: Mapping[str, str]) -> 
     database.execute("BEGIN IMMEDIATE")
     try:
         _write_settings(database, settings)
-        database.execute("COMMIT")
+        _commit(database)
     except BaseException:
         _rollback(database)
         raise

@@ -1,0 +1,160 @@
+"""What a connection may cost: slow, silent, endless and too many of them are cut off.
+
+uvicorn's protocol has no limit for what comes before a request's headers are complete, nor for a client that does not
+take its answer. This adds them, at the price of a few assignments a request: a connection only notes since when it
+waits, and once in a while all are looked at (`watch`). A request's body is limited where it is read
+(`parameters.read_body`), requests in progress where they enter (`accounts/pool.py`).
+See docs/decisions/0051-connections.md.
+"""
+
+import asyncio
+import functools
+import time
+from typing import Any, ClassVar, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from erply_points.settings import ServerSettings
+
+CLOSE: Final = "erply_points.close"
+"""The extension of the scope by which the server offers to close a connection: a mapping with `close` to call.
+
+What was sent before still goes out; then the application returns.
+"""
+
+_END: Final = b"content-length: 0\r\nconnection: close\r\n\r\n"
+TIMED_OUT: Final = b"HTTP/1.1 408 Request Timeout\r\n" + _END
+TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _END
+TOO_MANY: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _END
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. `bounded` makes the class that knows its limits."""
+
+    limits: ClassVar[ServerSettings]
+    opened: ClassVar[set["BoundedProtocol"]]
+    waiting: ClassVar[dict["BoundedProtocol", None]]
+    """The connections that have no request in progress, the longest waiting first."""
+    closing: ClassVar[bool]
+    """Whether the application may close a request's connection, which ASGI has no word for, by `CLOSE`."""
+
+    _waits_since: float
+    """When it was opened, or its last answer was complete. All moments are those of `time.monotonic`."""
+    _head_since: float | None = None
+    """When the first byte of the next request came."""
+    _answers_since: float | None = None
+    """When an answer was first seen waiting for its client."""
+    _unparsed = 0
+    """Bytes since the parser last made something of them: of a head, of trailers."""
+    _running: RequestResponseCycle | None = None
+    """The request that is being answered; `cycle` is the last that has come."""
+    _refused = False
+    """Whatever else comes is thrown away."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._waits_since = time.monotonic()
+        self.opened.add(self)
+        if len(self.opened) > self.limits.connections_max and not self._make_room():
+            self._refuse(TOO_MANY)
+            transport.close()
+        self.waiting[self] = None
+
+    def _make_room(self) -> bool:
+        for longest in self.waiting:
+            if not longest.transport.is_closing():
+                longest.transport.abort()
+                del self.waiting[longest]
+                return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.opened.discard(self)
+        self.waiting.pop(self, None)
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._head_since is None and self in self.waiting:
+            self._head_since = time.monotonic()
+        self._unparsed += len(data)
+        super().data_received(data)
+        if self._unparsed > self.limits.head_size_max and not self.transport.is_closing():
+            if self in self.waiting:
+                self._refuse(TOO_LARGE)
+            else:
+                self.transport.abort()
+
+    def _refuse(self, answer: bytes) -> None:
+        """Answer, and read on a while: a client that is still sending would not see it otherwise."""
+        self._refused = True
+        self.transport.write(answer)
+
+    def on_headers_complete(self) -> None:
+        self._unparsed = 0
+        self._head_since = None
+        self.waiting.pop(self, None)
+        super().on_headers_complete()
+        if self.closing:
+            self.scope["extensions"] = {CLOSE: {"close": functools.partial(self._close, self.cycle)}}
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unparsed = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        goes_on = bool(self.pipeline)
+        super().on_response_complete()
+        if not goes_on and not self.transport.is_closing():
+            self._waits_since = time.monotonic()
+            self.waiting[self] = None
+
+    def _close(self, cycle: RequestResponseCycle) -> None:
+        self.transport.close()
+        cycle.disconnected = True  # It expects no answer any more, also where others wait behind it.
+
+    def look(self, now: float) -> None:
+        """Cut it off if it has taken too long."""
+        if self.transport.get_write_buffer_size():
+            if self._answers_since is None:
+                self._answers_since = now
+            elif now - self._answers_since > self.limits.answer_seconds_max:
+                self.transport.abort()
+            return
+        self._answers_since = None
+        if self not in self.waiting:
+            return
+        if self._head_since is not None and now - self._head_since > self.limits.head_seconds_max:
+            if not self._refused:
+                self._refuse(TIMED_OUT)
+            self.transport.close()
+        elif now - self._waits_since > self.limits.idle_seconds_max:
+            self.transport.close()
+
+
+def bounded(limits: ServerSettings, *, closing: bool) -> type[BoundedProtocol]:
+    """The protocol for one server."""
+    return type("Bounded", (BoundedProtocol,), {"limits": limits, "closing": closing, "opened": set(), "waiting": {}})
+
+
+async def watch(protocol: type[BoundedProtocol]) -> None:
+    """Look at all connections of a server again and again, for ever: an overdue one is found a little late."""
+    limits = protocol.limits
+    shortest = min(limits.head_seconds_max, limits.idle_seconds_max, limits.answer_seconds_max)
+    while True:
+        await asyncio.sleep(min(1.0, shortest / 4))
+        now = time.monotonic()
+        for each in list(protocol.opened):
+            each.look(now)
