@@ -91,7 +91,7 @@ PROMISES: Final[tuple[tuple[str, str], ...]] = (
         "SELECT customer_id, currency_id, number FROM ("
         " SELECT *, lag(number, 1, 0) OVER wallet AS number_before, lag(balance, 1, 0) OVER wallet AS balance_before,"
         " lag(at, 1, 0) OVER wallet AS at_before FROM entries"
-        " WINDOW wallet AS (PARTITION BY customer_id, currency_id ORDER BY id)) AS e"
+        " WINDOW wallet AS (PARTITION BY customer_id, currency_id ORDER BY number)) AS e"
         " WHERE number <> number_before + 1 OR balance <> balance_before + points OR at < at_before",
     ),
     (

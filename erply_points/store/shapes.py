@@ -4,7 +4,7 @@ Every row is a named tuple whose fields are the table's columns in order.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
 from erply_points.store.configuration import (
@@ -45,6 +45,18 @@ SETTINGS_SEQUENCE: Final = "settings"
 DAY: Final = 86_400
 
 
+class Sequence(NamedTuple):
+    """The last number that was given out under a name."""
+
+    name: str
+    last: int
+
+
+class Setting(NamedTuple):
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One table.
@@ -60,7 +72,7 @@ class Shape:
     row: Any
     key: tuple[str, ...]
     hot: tuple[str, ...] = ()
-    computed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    computed: dict[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     part: str = ""
     unique: tuple[str, ...] = ()
 
