@@ -2,6 +2,7 @@
 
 import asyncio
 import fnmatch
+import functools
 import json
 import logging
 import os
@@ -10,7 +11,8 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -22,22 +24,55 @@ from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.declaration import InvalidFile, WouldLose
 from erply_points.accounts.settings import InvalidSetting, described
-from erply_points.app import create_app, stores_of
+from erply_points.app import KNOWS_POSTGRES, create_app, place_of, stores_of
 from erply_points.contract import cases, reporters, runner, wire
 from erply_points.server import Server, listen, serve
 from erply_points.settings import ServerSettings
-from erply_points.store.protocol import Stores, StoreUnavailable
+from erply_points.store.protocol import StoreUnavailable
 
 T = TypeVar("T")
 
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    envvar="ERPLY_POINTS_DATA",
-    show_default="./data, or $ERPLY_POINTS_DATA",
-    help="Folder with one file per account.",
-)
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+
+def _place(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the accounts are, and the settings that say the same: `place`."""
+
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        envvar="ERPLY_POINTS_DATA",
+        show_default="./data, or $ERPLY_POINTS_DATA",
+        help="Folder with one file per account.",
+    )
+    @click.option(
+        "--database-url",
+        metavar="URL",
+        envvar="ERPLY_POINTS_DATABASE_URL",
+        show_envvar=True,
+        help="PostgreSQL database to use in place of the folder: docs/postgres.md.",
+    )
+    @functools.wraps(command)
+    def with_place(data: Path, database_url: str | None, **options: Any) -> None:
+        source = click.get_current_context().get_parameter_source
+        if database_url and source("data") is _COMMAND_LINE:
+            if source("database_url") is _COMMAND_LINE:
+                raise click.UsageError("Accounts are in --data or in --database-url, not in both.")
+            database_url = None  # What is said on the command line counts for more than the environment.
+        if database_url:
+            _check_url(database_url)
+        command(place=ServerSettings(data=data, database_url=database_url or ""), **options)
+
+    return with_place
+
+
+def _check_url(url: str) -> None:
+    """Says nothing of the URL itself, which may hold a password."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise click.UsageError("A database URL begins with postgresql://.")
+    if not KNOWS_POSTGRES:
+        raise click.UsageError("PostgreSQL needs its driver: pip install 'erply-points[postgres]'.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,12 +92,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-def _stores(data: Path) -> Stores:
-    return stores_of(ServerSettings(data=data))
-
-
 @main.command("serve")
-@_data
+@_place
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--sandbox", is_flag=True, help="Serve /sandbox/ too, which moves time and plans failures: for tests.")
@@ -74,15 +105,15 @@ def _stores(data: Path) -> Stores:
 )
 @click.option("--until-eof", is_flag=True, help="Stop when standard input ends: with the program that holds it.")
 def serve_command(
-    data: Path, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool
+    place: ServerSettings, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool
 ) -> None:
-    """Serve all accounts of the data folder until SIGTERM or Ctrl-C."""
+    """Serve all accounts of the data folder, or of the database, until SIGTERM or Ctrl-C."""
     if sandbox_token is not None and not sandbox:
         raise click.UsageError("A sandbox token is of no use without --sandbox.")
     if sandbox_token is not None and not re.fullmatch(r"[!-~]{16,255}", sandbox_token):
         raise click.UsageError("A sandbox token has 16 to 255 characters, without blanks.")
     token = sandbox_token or (secrets.token_urlsafe(24) if sandbox else "")
-    settings = ServerSettings(data=data, host=host, port=port, sandbox_token=token)
+    settings = replace(place, host=host, port=port, sandbox_token=token)
 
     async def ready(url: str, server: Server) -> None:
         if until_eof:
@@ -90,7 +121,7 @@ def serve_command(
         if sandbox:
             click.echo("This is a sandbox: who has its token can move the time of any account, or reset it.")
             click.echo(f"Control: {url}/sandbox/" + ("" if sandbox_token else f" with token {token}"))
-        click.echo(f"Serving {url}/api/ from {data.resolve()}")
+        click.echo(f"Serving {url}/api/ from {place_of(place)}")
 
     serve(create_app(settings), _listen(settings), ready, closing=sandbox)
 
@@ -107,14 +138,14 @@ def _stop_at_eof(server: Server) -> None:
 
 
 @main.command()
-@_data
+@_place
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--once", is_flag=True, help="Stop after the demonstration.")
-def demo(data: Path, port: int, *, once: bool) -> None:
+def demo(place: ServerSettings, port: int, *, once: bool) -> None:
     """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
-    settings = ServerSettings(data=data, port=port)
+    settings = replace(place, port=port)
     listener = _listen(settings)
-    api_client = _run(demonstration.prepare(_stores(data)))
+    api_client = _run(demonstration.prepare(stores_of(place)))
     failures: list[BaseException] = []
 
     async def ready(url: str, server: Server) -> None:
@@ -161,32 +192,32 @@ _SETTINGS_HELP = "\b\nSettings the server acts on:\n" + "\n".join(
 
 
 @account.command("create", epilog=_SETTINGS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.option("--name", default="", help="What the account is called.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="A setting; repeatable.")
-def create_account(data: Path, code: str, name: str, settings: dict[str, str]) -> None:
+def create_account(place: ServerSettings, code: str, name: str, settings: dict[str, str]) -> None:
     """Make an account: CODE is the clientCode that clients send."""
-    _run(administration.create_account(_stores(data), code, {"name": name, **settings}))
+    _run(administration.create_account(stores_of(place), code, {"name": name, **settings}))
     click.echo(f"Account {code} is ready. Add a user: erply-points user create {code} USERNAME")
 
 
 @account.command("set", epilog=_SETTINGS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", callback=_pairs)
-def set_account(data: Path, code: str, settings: dict[str, str]) -> None:
+def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> None:
     """Change settings of an account; a running server follows at once."""
-    _run(administration.set_settings(_stores(data), code, settings))
+    _run(administration.set_settings(stores_of(place), code, settings))
     for name, value in settings.items():
         click.echo(f"{name}={value}")
 
 
 @account.command("list")
-@_data
-def list_accounts(data: Path) -> None:
-    """List the accounts of the data folder."""
-    for code, name in _run(administration.list_accounts(_stores(data))):
+@_place
+def list_accounts(place: ServerSettings) -> None:
+    """List the accounts of the data folder or the database."""
+    for code, name in _run(administration.list_accounts(stores_of(place))):
         click.echo(f"{code}\t{name}")
 
 
@@ -205,7 +236,7 @@ def user() -> None:
 
 
 @user.command("create", epilog=_RIGHTS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.argument("username")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
@@ -215,7 +246,7 @@ def user() -> None:
 @click.option("--deny", "denied", multiple=True, metavar="RIGHT", help="A right the user lacks; repeatable.")
 @click.option("--warehouse", "warehouses", multiple=True, type=int, help="A store the user may sell in; repeatable.")
 def create_user(
-    data: Path,
+    place: ServerSettings,
     code: str,
     username: str,
     denied: tuple[str, ...],
@@ -231,7 +262,7 @@ def create_user(
         raise click.UsageError(f"{error}; see --help.") from None
     password = _secret("Password", stdin=password_stdin)
     pin = _secret("PIN", stdin=password_stdin) if with_pin else ""
-    _run(administration.create_user(_stores(data), code, username, password, pin, user_rights))
+    _run(administration.create_user(stores_of(place), code, username, password, pin, user_rights))
     click.echo(f"User {username} of account {code} is ready.")
 
 
@@ -241,13 +272,13 @@ def client() -> None:
 
 
 @client.command("create")
-@_data
+@_place
 @click.argument("code")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the key and the secret as one JSON object.")
-def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
+def create_client(place: ServerSettings, code: str, name: str, *, as_json: bool) -> None:
     """Make an API client of account CODE. Its secret is shown once and kept nowhere."""
-    key, secret = _run(administration.create_client(_stores(data), code, name))
+    key, secret = _run(administration.create_client(stores_of(place), code, name))
     if as_json:
         click.echo(json.dumps({"key": key, "secret": secret}))
     else:
@@ -255,17 +286,17 @@ def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
 
 
 @main.command("apply")
-@_data
+@_place
 @click.argument("code")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-def apply_command(data: Path, code: str, file: IO[str], *, dry_run: bool) -> None:
+def apply_command(place: ServerSettings, code: str, file: IO[str], *, dry_run: bool) -> None:
     """Make of account CODE what FILE declares: programs, currencies, promotions, reasons, accrual, settings.
 
     Shows what changes. What would lose points is refused with exit status 1, and nothing is changed.
     """
     try:
-        found = _run(administration.apply_file(_stores(data), code, file.read(), look_only=dry_run))
+        found = _run(administration.apply_file(stores_of(place), code, file.read(), look_only=dry_run))
     except UnicodeDecodeError:
         raise click.UsageError("The file is not UTF-8.") from None
     except WouldLose as refused:
@@ -281,18 +312,18 @@ def apply_command(data: Path, code: str, file: IO[str], *, dry_run: bool) -> Non
 
 
 @main.command()
-@_data
+@_place
 @click.argument("code", required=False)
-def check(data: Path, code: str | None) -> None:
+def check(place: ServerSettings, code: str | None) -> None:
     """Prove that no point was lost or made: for every customer, earned = remaining + redeemed + expired + reversed.
 
     Also that balances, histories and documents agree and that the database is sound. Prints what is wrong; exit
     status 1 if anything is.
     """
-    stores = _stores(data)
+    stores = stores_of(place)
     codes = [code] if code else _run(administration.account_codes(stores))
     if not codes:
-        raise click.UsageError(f"There are no accounts in {data}.")
+        raise click.UsageError(f"There are no accounts in {place_of(place)}.")
     wrong = 0
     for each in codes:
         problems = _run(administration.check_account(stores, each))

@@ -30,7 +30,7 @@ import pytest
 from erply_points.settings import ServerSettings
 from support.client import Erply, Record
 from support.process import ServerProcess
-from support.shop import new_account, open_shop
+from support.shop import new_account, open_shop, place
 
 KILLS = int(os.environ.get("ERPLY_POINTS_KILLS", "6"))
 SEED = int(os.environ.get("ERPLY_POINTS_SEED", "20260101"))
@@ -292,7 +292,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 async def test_an_answer_waits_for_its_commit(tmp_path: Path, gate: Gate) -> None:
     """No success is answered before the transaction that holds it has committed, and nobody reads it before."""
-    async with open_shop(tmp_path / "data") as shop:
+    async with open_shop(place(tmp_path / "data")) as shop:
         customer = await shop.customer(points=100)
         gate.reached.clear()
         gate.opened.clear()
@@ -308,7 +308,7 @@ async def test_an_answer_waits_for_its_commit(tmp_path: Path, gate: Gate) -> Non
 
 async def test_a_failed_commit_is_no_success(tmp_path: Path, gate: Gate) -> None:
     """A bulk whose commit fails is answered 1003, nothing of it is there, and the next one goes well."""
-    async with open_shop(tmp_path / "data") as shop:
+    async with open_shop(place(tmp_path / "data")) as shop:
         customer = await shop.customer(points=100)
         gate.failing = True
         answer = await shop.bulk([_redemption("fails", customer), _redemption("fails too", customer)])

@@ -28,7 +28,7 @@ from erply_points.dialects import adjusting, capillary, fabric
 from erply_points.ledger import wallet
 from erply_points.store.sqlite import loading
 from support.dialects import Capillary, Fabric
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 HOUR, DAY = 3_600, 86_400
 POINTS = st.integers(1, 30)
@@ -44,7 +44,7 @@ class Machine(RuleBasedStateMachine):
         self.stack = contextlib.ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.run = self.stack.enter_context(asyncio.Runner()).run
-        self.opened = open_shop(folder, timezone="UTC")
+        self.opened = open_shop(place(folder), timezone="UTC")
         self.shop: Shop = self.run(self.opened.__aenter__())
         self.stack.callback(lambda: self.run(self.opened.__aexit__(None, None, None)))
         self.oracle = Points(int(self.shop.clock()))
