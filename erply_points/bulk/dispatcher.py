@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from erply_points.accounts.account import Account, Clock, OpenSession
 from erply_points.accounts.pool import AccountPool, UnknownAccount
@@ -23,7 +24,12 @@ from erply_points.bulk.job import INTERNAL_ERROR, BulkJob
 from erply_points.calls.call import Call, ListingCall, Record
 from erply_points.calls.refusals import SessionTooOld
 from erply_points.calls.registry import CALLS
-from erply_points.store.protocol import StoreUnavailable
+from erply_points.store.protocol import OutcomeUnknown, StoreUnavailable
+
+OUTCOME_UNKNOWN: Final = (
+    "The account's database was lost while this was being kept: it may be done or not."
+    " Send it again with the same idempotency key, or look first."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +53,9 @@ class Dispatcher:
                 return await self._answer_in(account, bulk, started)
         except UnknownAccount:
             error = WireError(errors.ACCOUNT_NOT_FOUND, "There is no account of this clientCode.")
+        except OutcomeUnknown as reason:
+            _log.warning("account %s: %s", bulk.client_code, reason)
+            error = WireError(errors.DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN)
         except StoreUnavailable as reason:
             _log.warning("account %s is unavailable: %s", bulk.client_code, reason)
             error = WireError(errors.DATABASE_UNAVAILABLE, "The account's database is unavailable; try again soon.")
