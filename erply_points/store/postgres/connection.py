@@ -68,6 +68,14 @@ def translated_errors() -> Iterator[None]:
         raise StoreUnavailable(f"the database cannot be reached: {error.strerror or type(error).__name__}") from None
 
 
+def is_lost(connection: Connection) -> bool:
+    """Whether there is nothing at its other end any more."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # The pool has taken it back.
+        return True
+
+
 class Database:
     """Makes connections when they are needed and closes them when the last who holds it lets go."""
 
@@ -115,11 +123,12 @@ class Database:
     async def give_back(self, connection: Connection, *, broken: bool = False) -> None:
         """`broken`: in the midst of something; it is closed, and what it had begun is undone by the server."""
         pool = self._pool
-        if broken or connection.is_in_transaction():
-            connection.terminate()
-        if pool is not None:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await pool.release(connection)
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            if not is_lost(connection):
+                if broken or connection.is_in_transaction():
+                    connection.terminate()
+                if pool is not None:
+                    await pool.release(connection)
 
     async def distrust(self) -> None:
         """Have the connections made anew: the server at their end is not, or no longer, the one that writes."""

@@ -23,7 +23,7 @@ from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store import lookups
 from erply_points.store.listing import Listing, Page
 from erply_points.store.postgres import checking, copying, listing, loading, migrations, steps, tables
-from erply_points.store.postgres.connection import Connection, Database, NotTheWriter, translated_errors
+from erply_points.store.postgres.connection import Connection, Database, NotTheWriter, is_lost, translated_errors
 from erply_points.store.postgres.loading import SEQUENCES
 from erply_points.store.postgres.tables import Opening
 from erply_points.store.protocol import Body, OutcomeUnknown, StoreUnavailable
@@ -272,7 +272,7 @@ class PostgresStore:
                     await connection.execute(statements)
                 return connection  # noqa: TRY300 - it belongs to the try
             except BaseException as error:
-                lost = isinstance(error, StoreUnavailable) and connection.is_closed()
+                lost = isinstance(error, StoreUnavailable) and is_lost(connection)
                 if isinstance(error, NotTheWriter):
                     await self.database.distrust()
                     lost = True
