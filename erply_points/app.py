@@ -29,10 +29,25 @@ from erply_points.web.fabric import FabricEndpoints
 from erply_points.web.faulty import SandboxEndpoint
 from erply_points.web.headers import SafeHeaders
 
+try:
+    from erply_points.store.postgres.connection import shown
+    from erply_points.store.postgres.stores import PostgresStores
+except ModuleNotFoundError as missing:
+    if missing.name != "asyncpg":
+        raise
+    KNOWS_POSTGRES = False  # The driver comes with the extra `postgres`.
+else:
+    KNOWS_POSTGRES = True
+
 
 def stores_of(settings: ServerSettings) -> Stores:
-    """Where the accounts are kept: the one place that chooses a database."""
-    return SQLiteStores(settings.data)
+    """Where the accounts are kept: the one place that chooses a database. A database URL needs KNOWS_POSTGRES."""
+    return PostgresStores(settings.database_url) if settings.database_url else SQLiteStores(settings.data)
+
+
+def place_of(settings: ServerSettings) -> str:
+    """The same for the eyes of the user, without a password."""
+    return shown(settings.database_url) if settings.database_url else str(settings.data.resolve())
 
 
 def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fnmatch
+import functools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -23,22 +25,56 @@ from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.declaration import InvalidFile, WouldLose
 from erply_points.accounts.settings import InvalidSetting, described
-from erply_points.app import create_app, stores_of
+from erply_points.app import KNOWS_POSTGRES, create_app, place_of, stores_of
 from erply_points.contract import cases, reporters, runner, wire
-from erply_points.server import Server, listen, serve
+from erply_points.server import Server, listen, serve, url_of
 from erply_points.settings import ServerSettings, limits
-from erply_points.store.protocol import DamagedAccount, Stores, StoreUnavailable
+from erply_points.store.protocol import DamagedAccount, StoreUnavailable
+from erply_points.workers import WORKERS_MAX, Workers, listen_together, worker_command
 
 T = TypeVar("T")
 
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("data"),
-    envvar="ERPLY_POINTS_DATA",
-    show_default="./data, or $ERPLY_POINTS_DATA",
-    help="Folder with one file per account.",
-)
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+
+def _place(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the accounts are, and the settings that say the same: `place`."""
+
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("data"),
+        envvar="ERPLY_POINTS_DATA",
+        show_default="./data, or $ERPLY_POINTS_DATA",
+        help="Folder with one file per account.",
+    )
+    @click.option(
+        "--database-url",
+        metavar="URL",
+        envvar="ERPLY_POINTS_DATABASE_URL",
+        show_envvar=True,
+        help="PostgreSQL database to use in place of the folder: docs/postgres.md.",
+    )
+    @functools.wraps(command)
+    def with_place(data: Path, database_url: str | None, **options: Any) -> None:
+        source = click.get_current_context().get_parameter_source
+        if database_url and source("data") is _COMMAND_LINE:
+            if source("database_url") is _COMMAND_LINE:
+                raise click.UsageError("Accounts are in --data or in --database-url, not in both.")
+            database_url = None  # What is said on the command line counts for more than the environment.
+        if database_url:
+            _check_url(database_url)
+        command(place=ServerSettings(data=data, database_url=database_url or ""), **options)
+
+    return with_place
+
+
+def _check_url(url: str) -> None:
+    """Says nothing of the URL itself, which may hold a password."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise click.UsageError("A database URL begins with postgresql://.")
+    if not KNOWS_POSTGRES:
+        raise click.UsageError("PostgreSQL needs its driver: pip install 'erply-points[postgres]'.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,10 +94,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-def _stores(data: Path) -> Stores:
-    return stores_of(ServerSettings(data=data))
-
-
 def _limits(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each limit."""
     for name, default, sentence in reversed(list(limits())):
@@ -72,8 +104,13 @@ def _limits(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _limit_options(settings: ServerSettings) -> list[str]:
+    """The limits as a worker is told them."""
+    return [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name, _, _ in limits()]
+
+
 @main.command("serve")
-@_data
+@_place
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--sandbox", is_flag=True, help="Serve /sandbox/ too, which moves time and plans failures: for tests.")
@@ -84,49 +121,104 @@ def _limits(command: Callable[..., None]) -> Callable[..., None]:
     help="What opens /sandbox/; without it a new one is made and printed.",
 )
 @click.option("--until-eof", is_flag=True, help="Stop when standard input ends: with the program that holds it.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, WORKERS_MAX),
+    help="Processes that serve side by side; more than one with PostgreSQL only.",
+)
+@click.option("--descriptor", type=click.IntRange(0), hidden=True, help="Serve on this open socket: of a worker.")
 @_limits
 def serve_command(
-    data: Path, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool, **limits: Any
+    place: ServerSettings,
+    host: str,
+    port: int,
+    sandbox_token: str | None,
+    workers: int,
+    descriptor: int | None,
+    *,
+    sandbox: bool,
+    until_eof: bool,
+    **limits: Any,
 ) -> None:
-    """Serve all accounts of the data folder until SIGTERM or Ctrl-C."""
+    """Serve all accounts of the data folder, or of the database, until SIGTERM or Ctrl-C."""
     if sandbox_token is not None and not sandbox:
         raise click.UsageError("A sandbox token is of no use without --sandbox.")
     if sandbox_token is not None and not re.fullmatch(r"[!-~]{16,255}", sandbox_token):
         raise click.UsageError("A sandbox token has 16 to 255 characters, without blanks.")
     token = sandbox_token or (secrets.token_urlsafe(24) if sandbox else "")
-    settings = ServerSettings(data=data, host=host, port=port, sandbox_token=token, **limits)
+    settings = replace(place, host=host, port=port, sandbox_token=token, **limits)
+
+    if workers > 1:
+        _serve_together(settings, workers, until_eof=until_eof)
+        return
 
     async def ready(url: str, server: Server) -> None:
         if until_eof:
-            _stop_at_eof(server)
+
+            def stop() -> None:
+                server.should_exit = True
+
+            _at_eof(stop)
         if sandbox:
             click.echo("This is a sandbox: who has its token can move the time of any account, or reset it.")
             click.echo(f"Control: {url}/sandbox/" + ("" if sandbox_token else f" with token {token}"))
-        click.echo(f"Serving {url}/api/ from {data.resolve()}")
+        click.echo(f"Serving {url}/api/ from {place_of(place)}")
 
-    serve(create_app(settings), settings, _listen(settings), ready)
+    listener = _listen(settings) if descriptor is None else socket.socket(fileno=descriptor)
+    serve(create_app(settings), settings, listener, ready)
 
 
-def _stop_at_eof(server: Server) -> None:
+def _serve_together(settings: ServerSettings, count: int, *, until_eof: bool) -> None:
+    """Serve by several processes until told to stop."""
+    if settings.sandbox_token:
+        raise click.UsageError("A sandbox keeps its clocks and faults in one process: it has no --workers.")
+    if not settings.database_url:
+        raise click.UsageError(
+            "Several --workers need PostgreSQL: a SQLite file has one writer, and one process keeps it busy."
+        )
+    try:
+        sockets = listen_together(settings.host, settings.port, count)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    environment = {
+        **os.environ,
+        "ERPLY_POINTS_DATABASE_URL": settings.database_url,
+    }  # Not for all to see, as options are.
+
+    async def run() -> int:
+        together = Workers(worker_command(*_limit_options(settings)), sockets, environment)
+        if until_eof:
+            loop = asyncio.get_running_loop()
+            _at_eof(lambda: loop.call_soon_threadsafe(together.stop))
+        return await together.run(
+            lambda: click.echo(f"Serving {url_of(sockets[0])}/api/ from {place_of(settings)} by {count} workers")
+        )
+
+    sys.exit(asyncio.run(run()))
+
+
+def _at_eof(stop: Callable[[], object]) -> None:
     """Have standard input read on a thread, so that it may be anything: a pipe, a terminal, nothing."""
 
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 4_096):
             pass
-        server.should_exit = True
+        stop()
 
     threading.Thread(target=wait, daemon=True).start()
 
 
 @main.command()
-@_data
+@_place
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--once", is_flag=True, help="Stop after the demonstration.")
-def demo(data: Path, port: int, *, once: bool) -> None:
+def demo(place: ServerSettings, port: int, *, once: bool) -> None:
     """Make an account `demo` anew, serve it, and show an invoice with a redemption in one bulk."""
-    settings = ServerSettings(data=data, port=port)
+    settings = replace(place, port=port)
     listener = _listen(settings)
-    api_client = _run(demonstration.prepare(_stores(data)))
+    api_client = _run(demonstration.prepare(stores_of(place)))
     failures: list[BaseException] = []
 
     async def ready(url: str, server: Server) -> None:
@@ -173,32 +265,32 @@ _SETTINGS_HELP = "\b\nSettings the server acts on:\n" + "\n".join(
 
 
 @account.command("create", epilog=_SETTINGS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.option("--name", default="", help="What the account is called.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="A setting; repeatable.")
-def create_account(data: Path, code: str, name: str, settings: dict[str, str]) -> None:
+def create_account(place: ServerSettings, code: str, name: str, settings: dict[str, str]) -> None:
     """Make an account: CODE is the clientCode that clients send."""
-    _run(administration.create_account(_stores(data), code, {"name": name, **settings}))
+    _run(administration.create_account(stores_of(place), code, {"name": name, **settings}))
     click.echo(f"Account {code} is ready. Add a user: erply-points user create {code} USERNAME")
 
 
 @account.command("set", epilog=_SETTINGS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", callback=_pairs)
-def set_account(data: Path, code: str, settings: dict[str, str]) -> None:
+def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> None:
     """Change settings of an account; a running server follows at once."""
-    _run(administration.set_settings(_stores(data), code, settings))
+    _run(administration.set_settings(stores_of(place), code, settings))
     for name, value in settings.items():
         click.echo(f"{name}={value}")
 
 
 @account.command("list")
-@_data
-def list_accounts(data: Path) -> None:
-    """List the accounts of the data folder."""
-    for code, name in _run(administration.list_accounts(_stores(data))):
+@_place
+def list_accounts(place: ServerSettings) -> None:
+    """List the accounts of the data folder or the database."""
+    for code, name in _run(administration.list_accounts(stores_of(place))):
         click.echo(f"{code}\t{name}")
 
 
@@ -217,7 +309,7 @@ def user() -> None:
 
 
 @user.command("create", epilog=_RIGHTS_HELP)
-@_data
+@_place
 @click.argument("code")
 @click.argument("username")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
@@ -227,7 +319,7 @@ def user() -> None:
 @click.option("--deny", "denied", multiple=True, metavar="RIGHT", help="A right the user lacks; repeatable.")
 @click.option("--warehouse", "warehouses", multiple=True, type=int, help="A store the user may sell in; repeatable.")
 def create_user(
-    data: Path,
+    place: ServerSettings,
     code: str,
     username: str,
     denied: tuple[str, ...],
@@ -243,7 +335,7 @@ def create_user(
         raise click.UsageError(f"{error}; see --help.") from None
     password = _secret("Password", stdin=password_stdin)
     pin = _secret("PIN", stdin=password_stdin) if with_pin else ""
-    _run(administration.create_user(_stores(data), code, username, password, pin, user_rights))
+    _run(administration.create_user(stores_of(place), code, username, password, pin, user_rights))
     click.echo(f"User {username} of account {code} is ready.")
 
 
@@ -253,13 +345,13 @@ def client() -> None:
 
 
 @client.command("create")
-@_data
+@_place
 @click.argument("code")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the key and the secret as one JSON object.")
-def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
+def create_client(place: ServerSettings, code: str, name: str, *, as_json: bool) -> None:
     """Make an API client of account CODE. Its secret is shown once and kept nowhere."""
-    key, secret = _run(administration.create_client(_stores(data), code, name))
+    key, secret = _run(administration.create_client(stores_of(place), code, name))
     if as_json:
         click.echo(json.dumps({"key": key, "secret": secret}))
     else:
@@ -267,37 +359,37 @@ def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
 
 
 @client.command("list")
-@_data
+@_place
 @click.argument("code")
-def list_clients(data: Path, code: str) -> None:
+def list_clients(place: ServerSettings, code: str) -> None:
     """List the API clients of account CODE: key, when it was made, name."""
-    for each in _run(administration.list_clients(_stores(data), code)):
+    for each in _run(administration.list_clients(stores_of(place), code)):
         made = datetime.fromtimestamp(each.added_at, UTC)
         click.echo(f"{each.key}\t{made:%Y-%m-%d %H:%M}Z\t{each.name}")
 
 
 @client.command("delete")
-@_data
+@_place
 @click.argument("code")
 @click.argument("key")
-def delete_client(data: Path, code: str, key: str) -> None:
+def delete_client(place: ServerSettings, code: str, key: str) -> None:
     """Delete an API client of account CODE: its key, its secret and its tokens are refused at once."""
-    found = _run(administration.delete_client(_stores(data), code, key))
+    found = _run(administration.delete_client(stores_of(place), code, key))
     click.echo(f"Client {found.name} of account {code} is deleted.")
 
 
 @main.command("apply")
-@_data
+@_place
 @click.argument("code")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-def apply_command(data: Path, code: str, file: IO[str], *, dry_run: bool) -> None:
+def apply_command(place: ServerSettings, code: str, file: IO[str], *, dry_run: bool) -> None:
     """Make of account CODE what FILE declares: programs, currencies, promotions, reasons, accrual, settings.
 
     Shows what changes. What would lose points is refused with exit status 1, and nothing is changed.
     """
     try:
-        found = _run(administration.apply_file(_stores(data), code, file.read(), look_only=dry_run))
+        found = _run(administration.apply_file(stores_of(place), code, file.read(), look_only=dry_run))
     except UnicodeDecodeError:
         raise click.UsageError("The file is not UTF-8.") from None
     except WouldLose as refused:
@@ -313,18 +405,18 @@ def apply_command(data: Path, code: str, file: IO[str], *, dry_run: bool) -> Non
 
 
 @main.command()
-@_data
+@_place
 @click.argument("code", required=False)
-def check(data: Path, code: str | None) -> None:
+def check(place: ServerSettings, code: str | None) -> None:
     """Prove that no point was lost or made: for every customer, earned = remaining + redeemed + expired + reversed.
 
     Also that balances, histories and documents agree and that the database is sound. Prints what is wrong; exit
     status 1 if anything is.
     """
-    stores = _stores(data)
+    stores = stores_of(place)
     codes = [code] if code else _run(administration.account_codes(stores))
     if not codes:
-        raise click.UsageError(f"There are no accounts in {data}.")
+        raise click.UsageError(f"There are no accounts in {place_of(place)}.")
     wrong = 0
     for each in codes:
         problems = _run(administration.check_account(stores, each))
@@ -338,32 +430,32 @@ def check(data: Path, code: str | None) -> None:
 
 
 @main.command("backup")
-@_data
+@_place
 @click.argument("code")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def backup_command(data: Path, code: str, file: Path) -> None:
+def backup_command(place: ServerSettings, code: str, file: Path) -> None:
     """Copy account CODE, as it is now, to the new file FILE, also while a server serves it.
 
     The copy is proved as by `check` and is on disk when the command ends with 0. Nothing is ever overwritten.
     """
     with _damage(code, "no copy was kept"):
-        _run(administration.back_up(_stores(data), code, file))
+        _run(administration.back_up(stores_of(place), code, file))
     click.echo(f"Account {code} is in {file}: sound, {file.stat().st_size} bytes.")
 
 
 @main.command("restore")
-@_data
+@_place
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("code", required=False)
 @click.option("--forget-sessions", is_flag=True, help="Whoever was logged in, or has a token, logs in anew.")
-def restore_command(data: Path, file: Path, code: str | None, *, forget_sessions: bool) -> None:
+def restore_command(place: ServerSettings, file: Path, code: str | None, *, forget_sessions: bool) -> None:
     """Make of FILE, a backup, the new account CODE, also while a server runs. Nothing is ever overwritten.
 
     Without CODE it is what the name of FILE begins with, up to the first dot.
     """
     code = file.name.partition(".")[0] if code is None else code
     with _damage(code, "nothing was restored"):
-        _run(administration.restore_backup(_stores(data), code, file, forget_sessions=forget_sessions))
+        _run(administration.restore_backup(stores_of(place), code, file, forget_sessions=forget_sessions))
     click.echo(f"Account {code} is what it was: sound.")
 
 

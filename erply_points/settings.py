@@ -14,6 +14,8 @@ def _limit(default: float, sentence: str) -> Any:
 class ServerSettings:
     data: Path = Path("data")
     """Folder with one file per account."""
+    database_url: str = field(default="", repr=False)
+    """A PostgreSQL database with one schema per account, in place of the folder. It may hold a password."""
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = 8080

@@ -10,10 +10,9 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from erply_points.accounts import passwords
-from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.process import ServerProcess
-from support.shop import Shop, new_account, open_shop
+from support.shop import Shop, new_account, open_shop, place
 
 # Where a change is judged, the same change gets the same examples; elsewhere each run looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,14 +37,15 @@ def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """A fresh account on a server in this process."""
-    async with open_shop(tmp_path / "data") as opened:
+    async with open_shop(place(tmp_path / "data")) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The real server, one process for the whole run."""
-    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
+    settings = place(tmp_path_factory.mktemp("server") / "data")
+    running = ServerProcess(settings.data, database_url=settings.database_url)
     yield running
     assert running.terminate() == 0, "".join(running.log)
 
@@ -53,6 +53,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture
 async def till(server: ServerProcess) -> AsyncIterator[Erply]:
     """A fresh account on the real server, logged in over HTTP."""
-    code = await new_account(ServerSettings(data=server.data))
+    code = await new_account(server.settings)
     async with httpx.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as http:
         yield await Erply(http, code).log_in()

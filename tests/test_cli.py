@@ -18,7 +18,6 @@ import pytest
 
 from erply_points import __version__
 from erply_points.accounts.settings import described
-from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.process import ServerProcess
 from support.shop import new_account
@@ -317,7 +316,7 @@ def test_a_taken_port_is_one_line_and_status_1(demonstrated: Shell, command: str
 
 async def test_a_running_server_follows_account_set_at_once(server: ServerProcess, tmp_path: Path) -> None:
     """A setting changed from another process holds from the next request on."""
-    code = await new_account(ServerSettings(data=server.data))
+    code = await new_account(server.settings)
     shell = Shell(tmp_path)
     shell.data = server.data
     async with httpx.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as http:

@@ -14,7 +14,7 @@ from bulk.sending import CONTENT_TYPE, FORM, outcome, outcomes, post_requests, w
 from erply_points.app import create_app
 from support.client import Erply
 from support.process import ServerProcess
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 NOW = 1_767_225_600
 
@@ -147,7 +147,7 @@ async def test_10_clamped_pages_gaps_and_lists_with_blanks(till: Erply) -> None:
 
 async def test_11_keys_survive_a_restart(tmp_path: Path) -> None:
     """A key works after a restart; an expired one is 1054, an unknown one 1055."""
-    async with open_shop(tmp_path) as shop:
+    async with open_shop(place(tmp_path)) as shop:
         code, key, clock, settings = shop.code, shop.key, shop.clock, shop.settings
     app = create_app(settings, clock)
     async with (

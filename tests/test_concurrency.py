@@ -12,7 +12,6 @@ import httpx
 
 from erply_points.accounts.administration import check_account
 from erply_points.app import stores_of
-from erply_points.settings import ServerSettings
 from support.client import Erply, Record
 from support.process import ServerProcess
 
@@ -51,7 +50,7 @@ async def another_till(till: Erply) -> AsyncIterator[Erply]:
 
 
 async def problems(server: ServerProcess, till: Erply) -> list[str]:
-    return await check_account(stores_of(ServerSettings(data=server.data)), till.code)
+    return await check_account(stores_of(server.settings), till.code)
 
 
 async def test_sixty_parallel_redemptions_of_seven_from_a_hundred(till: Erply, server: ServerProcess) -> None:

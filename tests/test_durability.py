@@ -12,7 +12,7 @@ import pytest
 from reliability.crash import Crash
 from support.client import Record
 from support.gate import Gate, gate_before_commits
-from support.shop import open_shop
+from support.shop import open_shop, place
 
 KILLS = int(os.environ.get("ERPLY_POINTS_KILLS", "6"))
 SEED = int(os.environ.get("ERPLY_POINTS_SEED", "20260101"))
@@ -43,7 +43,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 async def test_an_answer_waits_for_its_commit(tmp_path: Path, gate: Gate) -> None:
     """No success is answered before the transaction that holds it has committed, and nobody reads it before."""
-    async with open_shop(tmp_path / "data") as shop:
+    async with open_shop(place(tmp_path / "data")) as shop:
         customer = await shop.customer(points=100)
         gate.close()
         redeeming = asyncio.create_task(shop.codes([_redemption("waits", customer)]))
@@ -58,7 +58,7 @@ async def test_an_answer_waits_for_its_commit(tmp_path: Path, gate: Gate) -> Non
 
 async def test_a_failed_commit_is_no_success(tmp_path: Path, gate: Gate) -> None:
     """A bulk whose commit fails is answered 1003, nothing of it is there, and the next one goes well."""
-    async with open_shop(tmp_path / "data") as shop:
+    async with open_shop(place(tmp_path / "data")) as shop:
         customer = await shop.customer(points=100)
         gate.failing = True
         answer = await shop.bulk([_redemption("fails", customer), _redemption("fails too", customer)])

@@ -52,7 +52,7 @@ from erply_points.store.unit_of_work import UnitOfWork
 from oracle import Oracle
 from support.client import Record
 from support.machines import SECONDS_MAX, profile, to_the_first_failure
-from support.shop import Shop, open_shop
+from support.shop import STORE, Shop, open_shop, place
 
 RANDOM = st.randoms(use_true_random=True)
 """Many unlike requests are worth more here than a smallest one: what fails is found again with fewer steps."""
@@ -61,12 +61,15 @@ RANDOM = st.randoms(use_true_random=True)
 class Machine(RuleBasedStateMachine):
     """Sends bulks, moves the clock, changes settings; the server and the oracle do the same."""
 
+    store = STORE
+    """The kind of store that its shop is in."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.run = self.stack.enter_context(asyncio.Runner()).run
-        self.opened = open_shop(folder, timezone="UTC", retry="erply")
+        self.opened = open_shop(place(folder, self.store), timezone="UTC", retry="erply")
         self.shop: Shop = self.run(self.opened.__aenter__())
         self.stack.callback(lambda: self.run(self.opened.__aexit__(None, None, None)))
         self.oracle = Oracle(Points(int(self.shop.clock())))

@@ -25,7 +25,12 @@ from erply_points.bulk.job import INTERNAL_ERROR, BulkJob
 from erply_points.calls.call import Call, ListingCall, Record
 from erply_points.calls.refusals import SessionTooOld
 from erply_points.calls.registry import CALLS
-from erply_points.store.protocol import StoreUnavailable
+from erply_points.store.protocol import OutcomeUnknown, StoreUnavailable
+
+OUTCOME_UNKNOWN: Final = (
+    "The account's database was lost while this was being kept: it may be done or not."
+    " Send it again with the same idempotency key, or look first."
+)
 
 _OVER_QUOTA: Final = WireError(
     errors.QUOTA_USED_UP, "The requests of this hour are used up; the next full hour begins with new ones."
@@ -64,6 +69,9 @@ class Dispatcher:
         except Overloaded:  # Not logged: there may be thousands a second.
             reply = self._whole_error(bulk, BUSY, Rendering(int(self._clock()), time.perf_counter() - started))
             return replace(reply, busy=True)
+        except OutcomeUnknown as reason:
+            _log.warning("account %s: %s", bulk.client_code, reason)
+            error = WireError(errors.DATABASE_UNAVAILABLE, OUTCOME_UNKNOWN)
         except StoreUnavailable as reason:
             _log.warning("account %s is unavailable: %s", bulk.client_code, reason)
             error = WireError(errors.DATABASE_UNAVAILABLE, "The account's database is unavailable; try again soon.")

@@ -22,6 +22,7 @@ SESSION_SECONDS_DEFAULT: Final = 3_600
 SESSION_SECONDS_MAX: Final = 86_400
 FAILURES_MAX: Final = 5
 BLOCKED_SECONDS: Final = 600
+_BLOCKED: Final = "Too many failed log-ins; try again in some minutes."
 SWITCH_SECONDS: Final = 7_200
 """How long after its end a session will do for switchUser."""
 
@@ -72,7 +73,7 @@ class _LoggedIn:
 async def _not_blocked(account: Account, key: str) -> None:
     failures = (await account.read({"login_failures": {key}})).login_failures.get(key)
     if failures is not None and failures.blocked_until > account.clock():
-        raise UserBlocked(None, "Too many failed log-ins; try again in some minutes.")
+        raise UserBlocked(None, _BLOCKED)
 
 
 async def _refuse(account: Account, key: str, message: str) -> LoginFailed:
@@ -115,13 +116,18 @@ async def _check_pin(account: Account, session: OpenSession | None, params: Para
 def _open(context: Context, params: Params, call: str) -> Record:
     """Open a session for who has logged in."""
     logged_in: _LoggedIn = context.prepared
+    if logged_in.forgiven_key:
+        failures = context.work.login_failures.get(logged_in.forgiven_key)
+        if failures is not None and failures.blocked_until > context.now:
+            # Failures were counted since the password was checked, by another server perhaps.
+            raise UserBlocked(None, _BLOCKED)
+        if failures is not None:
+            context.work.login_failures.delete(logged_in.forgiven_key)
     asked = params.get("sessionLength", 0)
     length = min(asked, SESSION_SECONDS_MAX) if asked > 0 else SESSION_SECONDS_DEFAULT
     key = new_session_key()
     session = Session(hash_key(key), logged_in.user.id, context.now, context.now + length)
     context.work.sessions.put(session.key_hash, session)
-    if logged_in.forgiven_key and context.work.login_failures.get(logged_in.forgiven_key) is not None:
-        context.work.login_failures.delete(logged_in.forgiven_key)
     return _user_record(call, context, logged_in.user, session, key)
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from erply_points.store.protocol import Store, StoreUnavailable, Transaction
+from erply_points.store.protocol import OutcomeUnknown, Store, StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import Needs
 
 GROUP_SIZE_MAX: Final = 64
@@ -74,7 +74,8 @@ class GroupCommit:
                 group.append(waiting.popleft())
             await self._run_group(group)
 
-    async def _run_group(self, group: Sequence[Waiting]) -> None:
+    async def _run_group(self, group: Sequence[Waiting]) -> StoreUnavailable | None:
+        """Run and settle all of the group; return why the store could not even begin, if so."""
         jobs = [job for job, _ in group]
         begun = False
 
@@ -88,17 +89,27 @@ class GroupCommit:
             needs = jobs[0].needs if len(jobs) == 1 else union(job.needs for job in jobs)
             await self._store.transact(needs, run_all, write=self._write, keep=jobs[0].keeps)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the jobs' callers
-            # Where the store could not begin no job is at fault: the next would wait as long for the same answer.
-            if len(group) > 1 and (begun or not isinstance(error, StoreUnavailable)):
+            unreachable = error if isinstance(error, StoreUnavailable) and not begun else None
+            # Where the store could not begin no job is at fault: the next would wait as long for the same answer. And
+            # what is kept already, perhaps, must not be done again.
+            if len(group) > 1 and unreachable is None and not isinstance(error, OutcomeUnknown):
                 _log.warning("a group of %d failed with %s; running them one by one", len(group), type(error).__name__)
-                for member in group:
-                    await self._run_group([member])
-            else:
-                for _, done in group:
-                    _settle(done, error)
-        else:
+                return await self._run_one_by_one(group)
             for _, done in group:
-                _settle(done, None)
+                _settle(done, error)
+            return unreachable
+        for _, done in group:
+            _settle(done, None)
+        return None
+
+    async def _run_one_by_one(self, group: Sequence[Waiting]) -> StoreUnavailable | None:
+        unreachable: StoreUnavailable | None = None
+        for member in group:
+            if unreachable is None:
+                unreachable = await self._run_group([member])
+            else:
+                _settle(member[1], unreachable)
+        return unreachable
 
 
 def _settle(done: asyncio.Future[None], error: Exception | None) -> None:

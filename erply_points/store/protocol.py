@@ -18,6 +18,10 @@ class StoreUnavailable(Exception):
     """The database cannot be reached, read or written just now: full disk, I/O error, lock held too long."""
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """The database was lost during a commit and did not come back to be asked: it may or may not be kept."""
+
+
 class DatabaseTooNew(StoreUnavailable):
     """A newer version of the program has changed this account; an older one must not touch it."""
 

@@ -7,28 +7,34 @@ import sys
 import threading
 from pathlib import Path
 
+from erply_points.settings import ServerSettings
+
 
 class ServerProcess:
     """`erply-points serve` on `data`. Its log is kept in `log`, and shown if it dies at the start.
 
-    It ends with this process at the latest. `sandbox_token` makes it a sandbox.
+    It ends with this process at the latest. `sandbox_token` makes it a sandbox. With `database_url` its accounts are
+    in that database and not in `data`.
     """
 
-    def __init__(self, data: Path, *options: str, sandbox_token: str = "") -> None:
+    def __init__(self, data: Path, *options: str, sandbox_token: str = "", database_url: str = "") -> None:
         self.data = data
+        self.settings = ServerSettings(data=data, database_url=database_url)
         if sandbox_token:
             options = (*options, "--sandbox")
-        settings = {"ERPLY_POINTS_SANDBOX_TOKEN": sandbox_token} if sandbox_token else {}
+        environment = {"ERPLY_POINTS_SANDBOX_TOKEN": sandbox_token} if sandbox_token else {}
+        if database_url:
+            environment["ERPLY_POINTS_DATABASE_URL"] = database_url  # Not an option: those can be seen by everybody.
         self.process = subprocess.Popen(  # noqa: S603 - our own program
             [
                 *(sys.executable, "-m", "erply_points", "serve"),
-                *("--data", str(data), "--port", "0", "--until-eof", *options),
+                *(*(() if database_url else ("--data", str(data))), "--port", "0", "--until-eof", *options),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **settings},
+            env={**os.environ, **environment},
         )
         assert self.process.stdout is not None
         self.log: list[str] = []

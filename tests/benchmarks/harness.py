@@ -79,12 +79,19 @@ class Connection:
         return body
 
 
-def exchange_all(url: str, requests: Sequence[bytes], connections: int) -> tuple[Seconds, list[bytes]]:
-    """Send `requests` over `connections` keep-alive connections, one at a time on each; seconds and answers."""
+def exchange_all(url: str | Sequence[str], requests: Sequence[bytes], connections: int) -> tuple[Seconds, list[bytes]]:
+    """Send `requests` over `connections` keep-alive connections, one at a time on each; seconds and answers.
+
+    Of several URLs each gets its share of the connections.
+    """
+    urls = [url] if isinstance(url, str) else url
     waiting = iter(requests)
     answers: list[bytes] = []
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
-        opened = [stack.enter_context(Connection(url)) for _ in range(min(connections, len(requests)))]
+        opened = [
+            stack.enter_context(Connection(urls[number % len(urls)]))
+            for number in range(min(connections, len(requests)))
+        ]
         started = time.perf_counter()
         if len(opened) == 1:
             answers = [opened[0].exchange(request) for request in waiting]

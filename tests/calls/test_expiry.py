@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 NOW = 1_767_225_600  # 2026-01-01 00:00:00 UTC
 DAY = 86_400
@@ -146,7 +146,7 @@ async def test_a_clock_that_steps_back(shop: Shop) -> None:
 async def test_the_shops_own_time_zone(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A sale's default date and time are the shop's local ones."""
     for zone, expected in (("Europe/Tallinn", "2026-01-01 02:00:00"), ("America/New_York", "2025-12-31 19:00:00")):
-        async with open_shop(tmp_path_factory.mktemp("data"), timezone=zone) as shop:
+        async with open_shop(place(tmp_path_factory.mktemp("data")), timezone=zone) as shop:
             await shop.record("saveSalesDocument", amount1=1)
             record = await shop.record("getSalesDocuments")
             assert f"{record['date']} {record['time']}" == expected

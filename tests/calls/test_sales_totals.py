@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 CENT = Decimal("0.01")
 
@@ -227,7 +227,7 @@ async def test_invoices_follow_the_formula(shop: Shop, amount: Decimal, price: D
 
 async def test_the_largest_document(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Totals stay exact up to ten thousand thousand million; beyond that the row or document is 1016."""
-    async with open_shop(tmp_path_factory.mktemp("data"), default_vat_rate="0") as shop:
+    async with open_shop(place(tmp_path_factory.mktemp("data")), default_vat_rate="0") as shop:
         assert await totals(shop, amount1=1, price1="9999999999.99") == (9_999_999_999.99, 0.0, 0.0, 9_999_999_999.99)
         assert await shop.error("saveSalesDocument", amount1=100_000, price1="999999999") == (1016, "price1")
         many = {f"amount{n}": 10_000 for n in range(1, 12)} | {f"price{n}": "99999999.99" for n in range(1, 12)}

@@ -11,7 +11,7 @@ import pytest
 from bulk.sending import outcome, post_call
 from erply_points.accounts import administration
 from erply_points.app import create_app, stores_of
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 START = 1_767_225_600
 
@@ -159,7 +159,7 @@ async def test_keys_and_passwords_are_kept_hashed_only(shop: Shop) -> None:
 
 async def test_sessions_survive_a_restart(tmp_path: Path) -> None:
     """A key works on after the server has been stopped and started, until its own end: then it is 1054, not 1055."""
-    async with open_shop(tmp_path) as shop:
+    async with open_shop(place(tmp_path)) as shop:
         settings, clock, code, key = shop.settings, shop.clock, shop.code, shop.key
     app = create_app(settings, clock)
     async with (

@@ -9,7 +9,6 @@ from contract.judging import Run, chosen
 from erply_points.contract import runner
 from erply_points.contract.results import Report
 from erply_points.contract.wire import Wire
-from erply_points.settings import ServerSettings
 from support.process import ServerProcess
 from support.shop import new_account
 
@@ -23,7 +22,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def account(server: ServerProcess) -> str:
     """The code of a fresh account; its user is `till`, the password `secret`."""
-    return asyncio.run(new_account(ServerSettings(data=server.data)))
+    return asyncio.run(new_account(server.settings))
 
 
 @pytest.fixture

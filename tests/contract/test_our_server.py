@@ -16,7 +16,6 @@ from erply_points.app import stores_of
 from erply_points.calls.registry import CALLS
 from erply_points.cli import main
 from erply_points.contract import cases
-from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.process import ServerProcess
 from support.proxy import Proxy
@@ -49,7 +48,7 @@ def test_every_case_passes(server: ServerProcess, account: str, tmp_path: Path) 
     assert found["counts"] == {"passed": len(cases.load()), "failed": 0, "not checked": 0}
     assert found["extensions"] is True
     assert found["leftOutFields"] == {}
-    stores = stores_of(ServerSettings(data=server.data))
+    stores = stores_of(server.settings)
     assert asyncio.run(administration.check_account(stores, account)) == []
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from erply_points.accounts import administration
 from erply_points.app import stores_of
-from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.dialects import Capillary, Fabric
 from support.process import ServerProcess
@@ -50,7 +49,7 @@ class Club(NamedTuple):
 @pytest.fixture
 async def club(server: ServerProcess, till: Erply) -> AsyncIterator[Club]:
     """A customer with 695.50 points, of promotion 12, and 80,155.5 DocCoin of it."""
-    stores = stores_of(ServerSettings(data=server.data))
+    stores = stores_of(server.settings)
     await administration.apply_file(stores, till.code, FILE)
     key, secret = await administration.create_client(stores, till.code, "till")
     customer = await till.customer(externalID="C-1001", mobile="+3725550001", email="mari@example.com")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.dialects import LOOKUP, Capillary, Fabric
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 ODD = st.one_of(
     st.none(),
@@ -57,7 +57,7 @@ async def begun(shop: Shop) -> tuple[Capillary, Fabric, str]:
 def test_no_body_and_no_query_makes_a_500(tmp_path: Path) -> None:
     """Odd values in every parameter of every call are refused or done, and the ledger stays sound."""
     with asyncio.Runner() as runner:
-        opened = open_shop(tmp_path)
+        opened = open_shop(place(tmp_path))
         shop = runner.run(opened.__aenter__())
         capillary, fabric, profile = runner.run(begun(shop))
 

@@ -27,7 +27,7 @@ from erply_points.ledger import wallet
 from erply_points.store.sqlite import loading
 from support.dialects import Capillary, Fabric
 from support.machines import SECONDS_MAX, profile, to_the_first_failure
-from support.shop import Shop, open_shop
+from support.shop import STORE, Shop, open_shop, place
 
 HOUR, DAY = 3_600, 86_400
 POINTS = st.integers(1, 30)
@@ -38,12 +38,15 @@ CATEGORIES = st.sampled_from(["REGULAR", "REGULAR", "PROMISED", "EXTERNAL_TRIGGE
 class Machine(RuleBasedStateMachine):
     """One customer, three clients and the oracle."""
 
+    store = STORE
+    """The kind of store that its shop is in."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.run = self.stack.enter_context(asyncio.Runner()).run
-        self.opened = open_shop(folder, timezone="UTC")
+        self.opened = open_shop(place(folder, self.store), timezone="UTC")
         self.shop: Shop = self.run(self.opened.__aenter__())
         self.stack.callback(lambda: self.run(self.opened.__aexit__(None, None, None)))
         self.oracle = Points(int(self.shop.clock()))

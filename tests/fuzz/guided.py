@@ -22,14 +22,14 @@ atheris: Any = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["erply_points.bulk", "erply_points.web", "erply_points.dialects"]):
     from starlette.requests import Request
 
-    from erply_points.settings import ServerSettings
-from erply_points.accounts.account import OpenSession
+    from erply_points.accounts.account import OpenSession
     from erply_points.accounts.rights import ALL_RIGHTS
     from erply_points.bulk import envelope
     from erply_points.bulk.answers import Outcome, Rendering
     from erply_points.bulk.checking import SESSION_MISSING, check_all
     from erply_points.bulk.formats import FORMATS
     from erply_points.dialects import bodies
+    from erply_points.settings import ServerSettings
     from erply_points.store.rows import Session, User
     from erply_points.web import parameters
     from fuzz.inputs import CONTENT_TYPES

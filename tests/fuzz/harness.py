@@ -41,6 +41,7 @@ from erply_points import schemas
 from erply_points.accounts import administration
 from erply_points.app import stores_of
 from erply_points.calls.registry import CALLS
+from erply_points.settings import ServerSettings
 from fuzz.inputs import Input, Keys, Maker
 from support.contract import check_answer
 from support.dialects import Fabric
@@ -306,7 +307,7 @@ async def _prepared(shop: Shop) -> tuple[Shop, Keys]:
 @contextlib.asynccontextmanager
 async def _server() -> AsyncIterator[tuple[Shop, ASGIApp]]:
     with tempfile.TemporaryDirectory() as folder:
-        async with open_shop(Path(folder) / "data") as shop:
+        async with open_shop(ServerSettings(data=Path(folder) / "data")) as shop:
             transport: Any = shop.http._transport
             yield shop, transport.app
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from support.client import Erply, Record
 from support.contract import check_answer
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 _CLOCK: Final = re.compile(rb'"(requestUnixTime|generationTime)":[0-9.e-]+')
 
@@ -231,7 +231,7 @@ def in_a_shop(story: Callable[[Shop], Coroutine[Any, Any, None]], **account_sett
 
     async def happen() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            async with open_shop(Path(folder), **account_settings) as shop:
+            async with open_shop(place(Path(folder)), **account_settings) as shop:
                 await story(shop)
 
     asyncio.run(happen())

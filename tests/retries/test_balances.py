@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from erply_points.store.sqlite import loading
 from retries.keyed import earning, examples, in_a_shop, plain, redemption, send
 from support.client import Record
-from support.shop import Shop, open_shop
+from support.shop import Shop, open_shop, place
 
 DAY: Final = 86_400
 
@@ -227,7 +227,7 @@ async def test_one_read_whatever_the_number(how: Record, monkeypatch: pytest.Mon
             return super().execute(sql, *values)
 
     monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Traced))
-    async with open_shop(tmp_path / "data") as shop:
+    async with open_shop(place(tmp_path / "data")) as shop:
         saving = [{"requestName": "saveCustomer", "lastName": "Tamm"}] * 100
         made = [*await shop.answers(saving), *await shop.answers(saving)]
         customers = [answer["records"][0]["customerID"] for answer in made]

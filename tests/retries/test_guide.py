@@ -16,7 +16,6 @@ import pytest
 
 from erply_points.accounts.administration import create_user
 from erply_points.app import stores_of
-from erply_points.settings import ServerSettings
 from support.client import Erply
 from support.process import ServerProcess
 
@@ -63,7 +62,7 @@ class Reader:
 @pytest.fixture
 async def reader(till: Erply, server: ServerProcess) -> Reader:
     assert await till.customer(points=400) == 1
-    await create_user(stores_of(ServerSettings(data=server.data)), till.code, "demo", "demo")
+    await create_user(stores_of(server.settings), till.code, "demo", "demo")
     return Reader(till, server)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from erply_points.accounts import administration
 from erply_points.app import stores_of
+from erply_points.settings import ServerSettings
 from support.shop import open_shop
 
 
@@ -16,7 +17,7 @@ async def test_all_files_are_their_owners(tmp_path: Path, mask: int) -> None:
     before = os.umask(mask)
     try:
         data = tmp_path / "srv" / "data"
-        async with open_shop(data) as shop:
+        async with open_shop(ServerSettings(data=data)) as shop:
             stores = stores_of(shop.settings)
             await shop.customer(points=5)
             await administration.snapshot_account(stores, shop.code, "first")

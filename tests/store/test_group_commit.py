@@ -10,7 +10,7 @@ import pytest
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GROUP_SIZE_MAX, GroupCommit, union
 from erply_points.store.listing import Listing, Page
-from erply_points.store.protocol import Body, Store, StoreUnavailable, Transaction
+from erply_points.store.protocol import Body, OutcomeUnknown, Store, StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 from store.samples import ALL_CUSTOMERS, customer, ids, listed
 
@@ -52,6 +52,10 @@ class FakeStore:
         self._disk = asyncio.Semaphore(0)
         self.begins_failing = 0
         self.commits_failing = 0
+        self.failure = StoreUnavailable("disk full")
+        """How a commit fails."""
+        self.lost = False
+        """Whether nothing can begin any more once a commit has failed."""
 
     def hold(self) -> None:
         self._held = True
@@ -88,7 +92,8 @@ class FakeStore:
     def _fail_if_told(self) -> None:
         if self.commits_failing:
             self.commits_failing -= 1
-            raise StoreUnavailable("disk full")
+            self.begins_failing += 100 * self.lost
+            raise self.failure
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:
         raise NotImplementedError
@@ -234,6 +239,36 @@ async def test_a_commit_that_fails_is_tried_again_one_by_one(fake: FakeStore, ru
     outcomes = await _outcomes(*tasks)
     assert [type(outcome) for outcome in outcomes] == [type(None), StoreUnavailable, type(None)]
     assert fake.events[3:] == [*("begin", "a", "b", "rollback"), *("begin", "a", "rollback"), *("begin", "b", "commit")]
+
+
+async def test_what_may_be_kept_is_not_done_again(fake: FakeStore, run: Run) -> None:
+    """Where nobody knows whether the shared commit came about, all are told so, and none is run a second time."""
+    fake.hold()
+    tasks = [run("first")]
+    await _let_run()
+    tasks += [run("a"), run("b")]
+    fake.let_one()
+    await tasks[0]
+    fake.commits_failing, fake.failure = 1, OutcomeUnknown("the database was lost")
+    fake.let_all()
+    outcomes = await _outcomes(*tasks)
+    assert [type(outcome) for outcome in outcomes] == [type(None), OutcomeUnknown, OutcomeUnknown]
+    assert fake.events[3:] == ["begin", "a", "b", "rollback"]
+
+
+async def test_a_store_that_is_lost_is_tried_once_and_not_for_each_job(fake: FakeStore, run: Run) -> None:
+    """If a group fails and then nothing can begin any more, the rest of the group is told at once."""
+    fake.hold()
+    tasks = [run("first")]
+    await _let_run()
+    tasks += [run(name) for name in "abc"]
+    fake.let_one()
+    await tasks[0]
+    fake.commits_failing, fake.lost = 1, True
+    fake.let_all()
+    outcomes = await _outcomes(*tasks)
+    assert [type(outcome) for outcome in outcomes] == [type(None)] + [StoreUnavailable] * 3
+    assert fake.events[3:] == ["begin", "a", "b", "c", "rollback", "begin"]
 
 
 async def test_a_store_that_cannot_begin_fails_the_job_and_not_the_queue(fake: FakeStore, run: Run) -> None:

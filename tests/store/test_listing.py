@@ -16,7 +16,6 @@ from erply_points.store.rows import Movement
 from erply_points.store.unit_of_work import UnitOfWork
 from store.samples import (
     ALL_CUSTOMERS,
-    OpenStores,
     change,
     customer,
     document,
@@ -257,23 +256,17 @@ _TEXT = st.text(st.sampled_from("aA%_\\'\"bõ"), max_size=4)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(_TEXT, min_size=1, max_size=6), sought=_TEXT)
-async def test_any_text_is_sought_as_it_is(
-    names: list[str], sought: str, kind: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_any_text_is_sought_as_it_is(names: list[str], sought: str, store: Store) -> None:
     """Prefixes and parts are compared letter for letter, whatever a pattern would make of the text."""
-    stores = OpenStores(kind(tmp_path_factory.mktemp("text")))
-    try:
-        store = await stores.create("a")
-        numbered = list(enumerate(names, start=1))
-        await put(store, "customers", [customer(number, code=name) for number, name in numbered])
-        operators: tuple[tuple[Operator, Callable[[str], bool]], ...] = (
-            ("prefix", lambda name: name.lower().startswith(sought.lower())),
-            ("contains", lambda name: sought.lower() in name.lower()),
-            ("=", lambda name: name == sought),
-            ("<>", lambda name: name != sought),
-        )
-        for operator, fits in operators:
-            found = await listed(store, where(Condition(("code",), operator, sought)))
-            assert found == [number for number, name in numbered if fits(name)], operator
-    finally:
-        await stores.close()
+    await store.clear()
+    numbered = list(enumerate(names, start=1))
+    await put(store, "customers", [customer(number, code=name) for number, name in numbered])
+    operators: tuple[tuple[Operator, Callable[[str], bool]], ...] = (
+        ("prefix", lambda name: name.lower().startswith(sought.lower())),
+        ("contains", lambda name: sought.lower() in name.lower()),
+        ("=", lambda name: name == sought),
+        ("<>", lambda name: name != sought),
+    )
+    for operator, fits in operators:
+        found = await listed(store, where(Condition(("code",), operator, sought)))
+        assert found == [number for number, name in numbered if fits(name)], operator

@@ -3,15 +3,13 @@
 A random transaction is compared step by step with plain dictionaries.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from erply_points.store.protocol import Stores, Transaction
+from erply_points.store.protocol import Store, Transaction
 from erply_points.store.rows import Customer
 from erply_points.store.unit_of_work import Mark, NotLoaded
 from store.samples import ALL_CUSTOMERS, CODE, OpenStores, change, customer, listed, look
@@ -70,7 +68,7 @@ async def _act(step: Step, transaction: Transaction, oracle: Oracle) -> None:
             work.undo(mark)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 # Found cases.
 @example(steps=[("put", 1, "a"), ("commit",), ("mark",), ("delete", 1), ("flush",), ("undo", 0), ("commit",)])
@@ -78,32 +76,26 @@ async def _act(step: Step, transaction: Transaction, oracle: Oracle) -> None:
 @example(steps=[("mark",), ("put", 1, "a"), ("flush",), ("undo", 0), ("put", 1, "b"), ("commit",)])
 @example(steps=[("delete", 1), ("put", 1, "a"), ("commit",)])
 @example(steps=[("mark",), ("number",), ("flush",), ("undo", 0), ("commit",), ("number",)])
-async def test_undo_restores_exactly(
-    steps: list[Step], kind: Callable[[Path], Stores], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_undo_restores_exactly(steps: list[Step], store: Store) -> None:
     """After any changes, flushes, marks and undos the rows are those of the mark, and so is what is committed."""
-    stores = OpenStores(kind(tmp_path_factory.mktemp("undo")))
-    try:
-        oracle = Oracle()
-        store = await stores.create(CODE)
-        transaction = await store.begin({"customers": set(KEYS)}, write=True)
-        for step in (*steps, ("flush",), ("commit",), ("flush",)):
-            if step[0] in {"commit", "rollback"}:
-                if step[0] == "commit":
-                    oracle.committed = (dict(oracle.rows), oracle.number)
-                    await transaction.commit()
-                else:
-                    oracle.rows, oracle.number = dict(oracle.committed[0]), oracle.committed[1]
-                    await transaction.rollback()
-                oracle.marks.clear()
-                transaction = await store.begin({"customers": set(KEYS)}, write=True)
+    oracle = Oracle()
+    await store.clear()
+    transaction = await store.begin({"customers": set(KEYS)}, write=True)
+    for step in (*steps, ("flush",), ("commit",), ("flush",)):
+        if step[0] in {"commit", "rollback"}:
+            if step[0] == "commit":
+                oracle.committed = (dict(oracle.rows), oracle.number)
+                await transaction.commit()
             else:
-                await _act(step, transaction, oracle)
-            for key in KEYS:
-                assert transaction.work.customers.get(key) == oracle.rows.get(key), step
-        await transaction.rollback()
-    finally:
-        await stores.close()
+                oracle.rows, oracle.number = dict(oracle.committed[0]), oracle.committed[1]
+                await transaction.rollback()
+            oracle.marks.clear()
+            transaction = await store.begin({"customers": set(KEYS)}, write=True)
+        else:
+            await _act(step, transaction, oracle)
+        for key in KEYS:
+            assert transaction.work.customers.get(key) == oracle.rows.get(key), step
+    await transaction.rollback()
 
 
 async def test_an_undone_row_that_was_never_read_is_not_taken_for_absent(stores: OpenStores) -> None:

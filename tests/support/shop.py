@@ -2,8 +2,10 @@
 
 import contextlib
 import itertools
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import httpx
 
@@ -12,6 +14,7 @@ from erply_points.app import create_app, stores_of
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Store
 from support.client import Erply
+from support.postgres import shared_cluster
 
 _codes = itertools.count(1)
 
@@ -74,10 +77,21 @@ async def new_account(settings: ServerSettings, **account_settings: str) -> str:
     return code
 
 
+STORES: Final = ("sqlite", "postgres")
+"""The kinds of store that accounts can be in."""
+STORE: Final = os.environ.get("ERPLY_POINTS_STORE", "sqlite")
+"""That of the fixtures `shop` and `till`."""
+
+
+def place(data: Path, store: str = STORE) -> ServerSettings:
+    """Where a server of the tests has its accounts: in the folder, or in the tests' own cluster."""
+    assert store in STORES
+    return ServerSettings(data=data, database_url=shared_cluster().url() if store == "postgres" else "")
+
+
 @contextlib.asynccontextmanager
-async def open_shop(data: Path, **account_settings: str) -> AsyncIterator[Shop]:
+async def open_shop(settings: ServerSettings, **account_settings: str) -> AsyncIterator[Shop]:
     """A whole server in this process, without a socket, and an account in it, logged in."""
-    settings = ServerSettings(data=data)
     clock = ManualClock()
     app = create_app(settings, clock)
     async with (

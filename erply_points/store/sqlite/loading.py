@@ -12,91 +12,74 @@ from erply_points.ledger.wallet import Wallet, settle
 from erply_points.store.configuration import (
     Adjusted,
     AdjustedQuery,
-    Adjustment,
     Award,
-    Client,
     Configuration,
     Currency,
     CurrencyUse,
-    Enrolment,
-    Identifier,
-    Member,
     Program,
     Promotion,
     Reason,
-    Token,
 )
-from erply_points.store.rows import (
-    Balance,
-    BalanceQuery,
-    Coupon,
-    Customer,
-    Document,
-    DocumentRow,
-    DocumentUUID,
-    GiftCard,
-    IssuedCoupon,
-    KeptAnswer,
-    LoginFailures,
-    Master,
-    Paid,
-    Payment,
-    Product,
-    Return,
-    Session,
-    User,
-    VatRate,
-)
-from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
+from erply_points.store.lookups import ALL_LOTS, LOOKUPS, LOTS_READ_AHEAD, Loaded, Lookup
+from erply_points.store.rows import Balance, BalanceQuery, Document, Paid
+from erply_points.store.unit_of_work import Needs, WalletKey
 
-LOTS_READ_AHEAD: Final = 4
-"""How many open lots of a wallet are read at first; a redemption rarely takes more."""
-
-Loaded = list[tuple[str, Any, Any]]
-"""Table, key, row."""
+Load = Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]
+"""Finds rows: for some keys, each key with its row or rows."""
 
 
 def _columns(row: Any, alias: str = "") -> str:
     return ", ".join(f"{alias}{column}" for column in row._fields)
 
 
-def _by_key(
-    name: str, row: Any, key: str, where: str = "true"
-) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
-    sql = f"SELECT {_columns(row)} FROM {name} WHERE {key} IN (SELECT value FROM json_each(?)) AND {where}"
-    position = row._fields.index(key)
+def _load(lookup: Lookup) -> Load:
+    if lookup.order:
+        return _belonging(lookup)
+    # JSON, which takes many keys to the database at once, lacks bytes and pairs; a request has one of a kind, or few.
+    if len(lookup.key) > 1 or lookup.row.__annotations__[lookup.key[0]] is bytes:
+        return _one_by_one(lookup)
+    return _by_key(lookup)
+
+
+def _by_key(lookup: Lookup) -> Load:
+    (key,) = lookup.key
+    sql = (
+        f"SELECT {_columns(lookup.row)} FROM {lookup.table}"
+        f" WHERE {key} IN (SELECT value FROM json_each(?)) AND {lookup.where}"
+    )
+    position = lookup.row._fields.index(key)
+    make = lookup.row._make
 
     def load(database: sqlite3.Connection, keys: set[Any]) -> Iterator[tuple[Any, Any]]:
         for values in database.execute(sql, (json.dumps(list(keys)),)):
-            yield values[position], row._make(values)
+            yield values[position], make(values)
 
     return load
 
 
-def _one_by_one(name: str, row: Any, *key: str) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
-    """For keys that are bytes, which JSON lacks, or pairs; a request has one of a kind, or few."""
-    sql = f"SELECT {_columns(row)} FROM {name} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
+def _one_by_one(lookup: Lookup) -> Load:
+    where = " AND ".join(f"{column} = ?" for column in lookup.key)
+    sql = f"SELECT {_columns(lookup.row)} FROM {lookup.table} WHERE {where}"
 
     def load(database: sqlite3.Connection, keys: set[Any]) -> Iterator[tuple[Any, Any]]:
         for each in keys:
-            for values in database.execute(sql, each if len(key) > 1 else (each,)):
-                yield each, row._make(values)
+            for values in database.execute(sql, each if isinstance(each, tuple) else (each,)):
+                yield each, lookup.row._make(values)
 
     return load
 
 
-def _belonging(
-    name: str, row: Any, owner: str, order: str = "id", where: str = "true"
-) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
+def _belonging(lookup: Lookup) -> Load:
     """Rows of a table, as a tuple for each row of another table that they belong to."""
+    (owner,) = lookup.key
     return _grouped(
-        f"SELECT {owner}, {_columns(row)} FROM {name}"
-        f" WHERE {owner} IN (SELECT value FROM json_each(?)) AND {owner} > 0 AND {where} ORDER BY {owner}, {order}",
-        row,
+        f"SELECT {owner}, {_columns(lookup.row)} FROM {lookup.table} WHERE {owner} IN (SELECT value FROM json_each(?))"
+        f" AND {owner} > 0 AND {lookup.where} ORDER BY {owner}, {lookup.order}",
+        lookup.row,
     )
 
 
-def _grouped(sql: str, row: Any) -> Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]:
+def _grouped(sql: str, row: Any) -> Load:
     def load(database: sqlite3.Connection, keys: set[Any]) -> Iterator[tuple[Any, Any]]:
         found = database.execute(sql, (json.dumps(list(keys)),))
         for owner, group in groupby(found, itemgetter(0)):
@@ -150,7 +133,6 @@ _REDEMPTION_DEBTS: Final = (
 _REVERSAL_DEBTS: Final = (
     f"SELECT {_columns(Reversal)} FROM reversals WHERE customer_id = ? AND currency_id = ? AND unpaid > 0"
 )
-ALL_LOTS: Final = 2**62
 
 
 def wallets(
@@ -279,88 +261,19 @@ def _configurations(database: sqlite3.Connection, _: set[int]) -> Iterator[tuple
     )
 
 
-_LOADERS: Final[dict[str, Callable[[sqlite3.Connection, set[Any]], Iterable[tuple[Any, Any]]]]] = {
-    "users": _by_key("users", User, "id"),
-    "usernames": _by_key("users", User, "username"),
-    "card_numbers": _by_key("customers", Customer, "card_number", where="card_number <> ''"),
+_LOADERS: Final[dict[str, Load]] = {
+    **{name: _load(lookup) for name, lookup in LOOKUPS.items()},
     "document_numbers": _document_numbers,
-    "sessions": _one_by_one("sessions", Session, "key_hash"),
-    "login_failures": _by_key("login_failures", LoginFailures, "username"),
-    "kept_answers": _by_key("kept_answers", KeptAnswer, "key"),
-    "vat_rates": _by_key("vat_rates", VatRate, "id"),
-    "customers": _by_key("customers", Customer, "id"),
-    "documents": _by_key("documents", Document, "id"),
-    "document_rows": _belonging("document_rows", DocumentRow, "document_id", order="position"),
-    "products": _by_key("products", Product, "id"),
-    "product_codes": _by_key("products", Product, "code", where="code <> ''"),
-    "product_codes2": _by_key("products", Product, "code2", where="code2 <> ''"),
-    **{name: _by_key(name, Master, "id") for name in ("warehouses", "points_of_sale", "employees", "campaigns")},
-    "returns": _by_key("returns", Return, "credit_document_id"),
-    "payments": _by_key("payments", Payment, "id"),
-    "gift_cards": _by_key("gift_cards", GiftCard, "id"),
-    "gift_card_codes": _by_key("gift_cards", GiftCard, "code", where="code <> ''"),
-    "coupons": _by_key("coupons", Coupon, "id"),
-    "issued_coupons": _by_key("issued_coupons", IssuedCoupon, "id"),
-    "coupon_identifiers": _by_key("issued_coupons", IssuedCoupon, "identifier"),
-    "pins": _by_key("users", User, "pin_hash", where="pin_hash <> ''"),
-    "returns_of": _belonging("returns", Return, "document_id", order="credit_document_id"),
-    "payments_of": _belonging("payments", Payment, "document_id"),
-    "lots_of": _belonging("lots", Lot, "document_id"),
-    "redemptions_of": _belonging("redemptions", Redemption, "document_id"),
-    "reversals_by": _belonging("reversals", Reversal, "document_id"),
-    "reversals_of": _belonging("reversals", Reversal, "lot_id"),
     "paid_for": _grouped(_PAID_FOR, Paid),
     "paid_by": _grouped(_PAID_BY, Paid),
-    "credits_of": _belonging("documents", Document, "credited_document_id"),
-    "documents_of": _belonging("documents", Document, "customer_id"),
-    "coupons_issued": _belonging("issued_coupons", IssuedCoupon, "coupon_id"),
     "balances": _balances,
-    "programs": _by_key("programs", Program, "id"),
-    "currencies": _by_key("currencies", Currency, "id"),
-    "currency_names": _by_key("currencies", Currency, "name"),
-    "program_points": _by_key("currencies", Currency, "program_id", where="is_points = 1"),
-    "promotions": _by_key("promotions", Promotion, "id"),
-    "promotion_identifiers": _by_key("promotions", Promotion, "identifier", where="identifier <> ''"),
-    "reasons": _by_key("reasons", Reason, "code"),
-    "enrolments": _one_by_one("enrolments", Enrolment, "customer_id", "program_id"),
-    "enrolments_of": _belonging("enrolments", Enrolment, "customer_id", order="program_id"),
-    "identifiers": _one_by_one("identifiers", Identifier, "kind", "value"),
-    "identifiers_of": _belonging("identifiers", Identifier, "customer_id", order="kind"),
-    "members": _by_key("members", Member, "customer_id"),
-    "awards": _by_key("awards", Award, "lot_id"),
     "awards_of": _awards_of,
-    "adjustments": _by_key("adjustments", Adjustment, "redemption_id"),
     "adjusted": _adjusted,
-    "wallets_of": _belonging("wallets", Totals, "customer_id", order="currency_id"),
     "configurations": _configurations,
-    "clients": _by_key("clients", Client, "key"),
-    "tokens": _one_by_one("tokens", Token, "token_hash"),
-    "document_uuids": _by_key("document_uuids", DocumentUUID, "uuid"),
     "wallets": wallets,
-    "lots": _by_key("lots", Lot, "id"),
-    "redemptions": _by_key("redemptions", Redemption, "id"),
-    "reversals": _by_key("reversals", Reversal, "id"),
 }
 
 
 def read(database: sqlite3.Connection, needs: Needs) -> Loaded:
     """Read what is there; a key that is missing from the answer does not exist."""
     return [(name, key, row) for name, keys in needs.items() for key, row in _LOADERS[name](database, keys)]
-
-
-def keep(work: UnitOfWork, needs: Needs, loaded: Loaded) -> None:
-    """Put into `work` what was read for `needs`, None standing for what does not exist."""
-    if BELONGINGS & needs.keys():
-        work.belongings_read = True
-    for name, keys in needs.items():
-        rows = work.tables[name].rows
-        for key in keys:
-            rows.setdefault(key, None)
-    for name, key, row in loaded:
-        work.tables[name].rows[key] = row
-        if isinstance(row, Wallet):
-            for lot in row.lots:
-                work.lots.rows[lot.id] = lot
-            for debt in row.debts:
-                debts: dict[int, Any] = (work.reversals if isinstance(debt, Reversal) else work.redemptions).rows
-                debts[debt.id] = debt

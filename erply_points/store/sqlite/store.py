@@ -8,18 +8,17 @@ import sqlite3
 import stat
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from erply_points.ledger.amounts import UnixSeconds
+from erply_points.store import lookups
 from erply_points.store.listing import Listing, Page
+from erply_points.store.lookups import ALL_LOTS, Loaded
 from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
+from erply_points.store.shapes import DAY, SETTINGS_SEQUENCE
 from erply_points.store.sqlite import backups, checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
-from erply_points.store.sqlite.loading import Loaded
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
-
-SETTINGS_SEQUENCE: Final = "settings"
-DAY: Final = 86_400
 
 Run = Callable[..., Coroutine[Any, Any, Any]]
 """Calls a function on the thread that may use the database."""
@@ -37,7 +36,7 @@ class SQLiteTransaction:
     async def load(self, needs: Needs) -> None:
         missing = self.work.missing(needs)
         if missing:
-            loading.keep(self.work, missing, await self._run(self._read, missing))
+            lookups.keep(self.work, missing, await self._run(self._read, missing))
 
     def _read(self, missing: Needs) -> Loaded:
         if {"wallets", "document_numbers"} & missing.keys() or BELONGINGS & missing.keys():
@@ -45,11 +44,11 @@ class SQLiteTransaction:
         return loading.read(self._database, missing)
 
     async def load_whole_wallet(self, key: WalletKey) -> None:
-        loading.keep(self.work, {}, await self._run(self._flush_and_read_wallet, key))
+        lookups.keep(self.work, {}, await self._run(self._flush_and_read_wallet, key))
 
     def _flush_and_read_wallet(self, key: WalletKey) -> Loaded:
         self._flush()
-        return [("wallets", key, wallet) for key, wallet in loading.wallets(self._database, [key], loading.ALL_LOTS)]
+        return [("wallets", key, wallet) for key, wallet in loading.wallets(self._database, [key], ALL_LOTS)]
 
     async def list(self, listing: Listing) -> Page:
         page: Page = await self._run(self._flush_and_list, listing)
@@ -165,7 +164,7 @@ class SQLiteStore:
             self._settings = (sequences.get(SETTINGS_SEQUENCE, 0), settings)
         work = UnitOfWork()
         work.sequences.rows.update(sequences)
-        loading.keep(work, needs, loaded)
+        lookups.keep(work, needs, loaded)
         return SQLiteTransaction(database, run, work, settings)
 
     async def set_settings(self, settings: Mapping[str, str]) -> None:

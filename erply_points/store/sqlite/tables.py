@@ -4,69 +4,21 @@ Every row is a named tuple whose fields are the table's columns in order, so row
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from operator import attrgetter, itemgetter
-from types import MappingProxyType
 from typing import Any, Final
 
-from erply_points.ledger.records import Allocation, Entry, Lot, Redemption, Reversal, Totals
-from erply_points.store.configuration import (
-    Adjustment,
-    Award,
-    Client,
-    Currency,
-    Enrolment,
-    Identifier,
-    Member,
-    Program,
-    Promotion,
-    Reason,
-    Token,
-)
-from erply_points.store.rows import (
-    Correction,
-    Coupon,
-    Customer,
-    Document,
-    DocumentRow,
-    DocumentUUID,
-    GiftCard,
-    IssuedCoupon,
-    KeptAnswer,
-    LoginFailures,
-    Master,
-    Payment,
-    Product,
-    Return,
-    Session,
-    User,
-    VatRate,
-)
+from erply_points.store import shapes
+from erply_points.store.shapes import Shape
 from erply_points.store.unit_of_work import Change, Journal, UnitOfWork
 
 
 class TableSQL:
-    """The statements of one table.
+    """The statements of one table; `Shape` says what they are for."""
 
-    `hot` names the columns that most updates change: they are written alone, so that indices over the others are
-    left alone, and the whole row only where the unit of work says so. `computed` are columns beyond the row's own,
-    each a test of one of them; a hot row whose first hot column has become 0 passes none of them any more. `part` is
-    the attribute of the unit of work's object that is the row. `unique` columns are emptied before they are written,
-    so that a value can pass from one row to another in one transaction.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        row: Any,
-        key: tuple[str, ...],
-        hot: tuple[str, ...] = (),
-        computed: Mapping[str, tuple[str, str]] = MappingProxyType({}),
-        part: str | None = None,
-        unique: tuple[str, ...] = (),
-    ) -> None:
-        columns: tuple[str, ...] = row._fields
-        tests = {column: f"?{columns.index(of) + 1} {test}" for column, (of, test) in computed.items()}
+    def __init__(self, shape: Shape) -> None:
+        name, key, hot, columns = shape.name, shape.key, shape.hot, shape.columns
+        tests = {column: f"?{columns.index(of) + 1} {test}" for column, (of, test) in shape.computed.items()}
         numbers = {column: f"?{position}" for position, column in enumerate(columns, start=1)}
         where = " AND ".join(f"{column} = {numbers[column]}" for column in key)
         written = numbers | tests
@@ -78,65 +30,21 @@ class TableSQL:
             f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in hot)}"
             f" WHERE {' AND '.join(f'{column} = ?' for column in key)}"
         )
-        closed = ", ".join(f"{column} = 0" for column in computed)
-        self.close = self.update.replace(" WHERE ", f", {closed} WHERE ") if hot and computed else ""
+        closed = ", ".join(f"{column} = 0" for column in shape.computed)
+        self.close = self.update.replace(" WHERE ", f", {closed} WHERE ") if hot and shape.computed else ""
         positions = [columns.index(column) for column in key]
         self.key_values = itemgetter(*positions) if len(key) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
         self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
-        empty = ", ".join(f"{column} = ''" for column in unique)
+        empty = ", ".join(f"{column} = ''" for column in shape.unique)
         self.vacate = (
-            f"UPDATE {name} SET {empty} WHERE {' AND '.join(f'{column} = ?' for column in key)}" if unique else ""
+            f"UPDATE {name} SET {empty} WHERE {' AND '.join(f'{column} = ?' for column in key)}" if shape.unique else ""
         )
-        self.part = attrgetter(part) if part else None
+        self.part = attrgetter(shape.part) if shape.part else None
 
 
-_KEY: Final = ("id",)
-
-TABLES: Final[dict[str, TableSQL]] = {
-    # In the order of their references, so that a row stands before those that name it.
-    "users": TableSQL("users", User, _KEY),
-    "sessions": TableSQL("sessions", Session, ("key_hash",)),
-    "kept_answers": TableSQL("kept_answers", KeptAnswer, ("key",)),
-    "login_failures": TableSQL("login_failures", LoginFailures, ("username",)),
-    "vat_rates": TableSQL("vat_rates", VatRate, _KEY),
-    "products": TableSQL("products", Product, _KEY, unique=("code", "code2")),
-    **{name: TableSQL(name, Master, _KEY) for name in ("warehouses", "points_of_sale", "employees", "campaigns")},
-    "customers": TableSQL("customers", Customer, _KEY, unique=("card_number",)),
-    "documents": TableSQL("documents", Document, _KEY),
-    "document_uuids": TableSQL("document_uuids", DocumentUUID, ("uuid",)),
-    "returns": TableSQL("returns", Return, ("credit_document_id",)),
-    "payments": TableSQL("payments", Payment, _KEY),
-    "gift_cards": TableSQL("gift_cards", GiftCard, _KEY, unique=("code",)),
-    "coupons": TableSQL("coupons", Coupon, _KEY),
-    "issued_coupons": TableSQL("issued_coupons", IssuedCoupon, _KEY),
-    "wallets": TableSQL("wallets", Totals, ("customer_id", "currency_id"), part="totals"),
-    "lots": TableSQL(
-        "lots",
-        Lot,
-        _KEY,
-        hot=("remaining", "redeemed", "expired", "reversed"),
-        computed={"is_open": ("remaining", "> 0")},
-    ),
-    "redemptions": TableSQL("redemptions", Redemption, _KEY),
-    "reversals": TableSQL("reversals", Reversal, _KEY),
-    "programs": TableSQL("programs", Program, _KEY),
-    "currencies": TableSQL("currencies", Currency, _KEY),
-    "promotions": TableSQL("promotions", Promotion, _KEY, unique=("identifier",)),
-    "reasons": TableSQL("reasons", Reason, ("code",)),
-    "enrolments": TableSQL("enrolments", Enrolment, ("customer_id", "program_id")),
-    "identifiers": TableSQL("identifiers", Identifier, ("kind", "value")),
-    "members": TableSQL("members", Member, ("customer_id",)),
-    "awards": TableSQL("awards", Award, ("lot_id",)),
-    "adjustments": TableSQL("adjustments", Adjustment, ("redemption_id",)),
-    "clients": TableSQL("clients", Client, ("key",)),
-    "tokens": TableSQL("tokens", Token, ("token_hash",)),
-}
-JOURNALS: Final[dict[str, TableSQL]] = {
-    "allocations": TableSQL("allocations", Allocation, ("transaction_id", "lot_id", "customer_id", "number")),
-    "entries": TableSQL("entries", Entry, ("customer_id", "currency_id", "number")),
-    "corrections": TableSQL("corrections", Correction, _KEY),
-}
-_DOCUMENT_ROWS: Final = TableSQL("document_rows", DocumentRow, ("document_id", "position"))
+TABLES: Final = {name: TableSQL(shape) for name, shape in shapes.TABLES.items()}
+JOURNALS: Final = {name: TableSQL(shape) for name, shape in shapes.JOURNALS.items()}
+_DOCUMENT_ROWS: Final = TableSQL(shapes.DOCUMENT_ROWS)
 _SET_SEQUENCE: Final = (
     "INSERT INTO sequences (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = excluded.last"
 )

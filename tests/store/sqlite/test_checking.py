@@ -13,8 +13,8 @@ from typing import Final
 
 import pytest
 
+from erply_points.store import promises
 from erply_points.store.protocol import StoreUnavailable
-from erply_points.store.sqlite import checking
 from erply_points.store.sqlite.store import SQLiteStore
 from erply_points.store.unit_of_work import UnitOfWork
 from store import samples
@@ -213,14 +213,14 @@ async def test_a_broken_promise_is_told(case: str, path: Path) -> None:
 def test_every_promise_has_its_case() -> None:
     """A promise added to the proof cannot go without a case that breaks it alone."""
     alone = [sentences[0] for _, sentences in CASES.values() if len({_kind(one) for one in sentences}) == 1]
-    assert {_kind(sentence) for sentence in alone} == {sentence for sentence, _ in checking._PROMISES}
+    assert {_kind(sentence) for sentence in alone} == {sentence for sentence, _ in promises.PROMISES}
 
 
 def _kind(sentence: str) -> str:
     """The promise that a sentence comes from."""
     (found,) = (
         template
-        for template, _ in checking._PROMISES
+        for template, _ in promises.PROMISES
         if re.fullmatch(re.escape(template).replace(r"\{\}", r"\w+"), sentence)
     )
     return found

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from erply_points.store.lookups import LOTS_READ_AHEAD
 from erply_points.store.protocol import StoreUnavailable
 from erply_points.store.sqlite import connection
 from erply_points.store.sqlite import store as sqlite_store
-from erply_points.store.sqlite.loading import LOTS_READ_AHEAD
 from erply_points.store.sqlite.store import SQLiteStore
 from erply_points.store.sqlite.stores import SQLiteStores
 from erply_points.store.unit_of_work import UnitOfWork
