@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 
 from erply_points import __version__, demonstration, logs, schemas
 from erply_points.accounts import administration, rights
@@ -402,6 +403,34 @@ def apply_command(place: ServerSettings, code: str, file: IO[str], *, dry_run: b
         click.echo("Nothing to change.")
     elif dry_run:
         click.echo("Nothing was changed: this was a look.")
+
+
+def _place_named(_context: click.Context, _parameter: click.Parameter, text: str) -> ServerSettings:
+    """A folder, or a database by its URL."""
+    if "://" not in text:
+        return ServerSettings(data=Path(text))
+    _check_url(text)
+    return ServerSettings(database_url=text)
+
+
+@main.command("copy")
+@click.argument("code")
+@click.option("--from", "source", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is.")
+@click.option("--to", "target", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is to be, too.")
+def copy_command(code: str, source: ServerSettings, target: ServerSettings) -> None:
+    """Copy account CODE from a data folder or a PostgreSQL database to another.
+
+    Nothing is overwritten. The account must not be in use. All counts, balances and the whole of `check` are compared
+    before it says that it is done. The account also stays where it was.
+    """
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(code)
+
+        def progress(table: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{code}: {table}", completed=done, total=total)
+
+        rows = _run(administration.copy_account(stores_of(source), stores_of(target), code, progress))
+    click.echo(f"Account {code} is in {place_of(target)} too: {rows} rows, all sums the same, sound.")
 
 
 @main.command()

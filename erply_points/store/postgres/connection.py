@@ -22,7 +22,8 @@ COMMAND_SECONDS: Final = 15.0
 """How long a statement may take; longer than it may wait for the account."""
 STATEMENTS_CACHED: Final = 512
 
-_SHOWN: Final = re.compile(r"postgres(?:ql)?://(?:[^@/?#]*@)?([\w.,:\[\]-]*)(/[\w-]*)?(?:\?.*)?")
+_HOST: Final = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
+_SHOWN: Final = re.compile(rf"postgres(?:ql)?://(?:[^@/?#]*@)?((?:{_HOST}(?:,{_HOST})*)?)(/[\w-]*)?(?:\?.*)?")
 _HOSTS: Final = re.compile(r"[^?]*,|.*[?&]host=[^&]*(?:,|%2[Cc])")
 """Several of them, of which only one is the primary."""
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from erply_points.ledger.amounts import UnixSeconds
-from erply_points.store import lookups
+from erply_points.store import lookups, shapes
 from erply_points.store.listing import Listing, Page
 from erply_points.store.lookups import ALL_LOTS, Loaded
-from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
-from erply_points.store.shapes import DAY, SETTINGS_SEQUENCE
+from erply_points.store.protocol import AccountInUse, Body, Rows, StoreUnavailable
+from erply_points.store.shapes import DAY, ROWS_READ, SETTINGS_SEQUENCE
 from erply_points.store.sqlite import backups, checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
@@ -189,6 +189,21 @@ class SQLiteStore:
     async def backup(self, file: Path) -> None:
         await self._reader.run(backups.write, self._reader.database, file)
 
+    async def rows(self) -> Rows:
+        reader = self._reader
+        await reader.run(reader.database.execute, "BEGIN")
+        try:
+            for name, shape in shapes.ALL.items():
+                query = f"SELECT {', '.join(shape.columns)} FROM {name} ORDER BY {', '.join(shape.key)}"
+                cursor = await reader.run(reader.database.execute, query)
+                while part := await reader.run(cursor.fetchmany, ROWS_READ):
+                    yield name, part
+        finally:
+            await reader.run(_rollback, reader.database)
+
+    async def sums(self) -> dict[str, int]:
+        return await self._reader.run(_sums, self._reader.database)
+
     async def close(self) -> None:
         try:
             await self._reader.close()
@@ -314,6 +329,10 @@ def _write_over(database: sqlite3.Connection) -> None:
         database.execute("COMMIT")
     except sqlite3.Error:
         _rollback(database)
+
+
+def _sums(database: sqlite3.Connection) -> dict[str, int]:
+    return {name: database.execute(query).fetchone()[0] for name, query in shapes.SUMS.items()}
 
 
 def _rollback(database: sqlite3.Connection) -> None:
