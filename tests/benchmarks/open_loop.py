@@ -34,6 +34,7 @@ from benchmarks.servers import Ours, obvious_server, shuffled_forever
 PER_SECOND: Final = 100
 IDLE: Final = 8
 """Connections that are open at the start; more are opened when none of them is free."""
+CONNECTIONS_MAX: Final = 512
 ANSWER_SECONDS_MAX: Final = 30
 P99_MS_MAX: Final = 5.0
 
@@ -82,6 +83,7 @@ class OpenLoop:
 
     def _send(self, request: bytes, due: Seconds) -> None:
         if not self._idle:
+            assert self.timings.connections < CONNECTIONS_MAX, "the server cannot keep up"
             self._idle.append(self._open())
             self.timings.connections += 1
         connection = self._idle.popleft()
