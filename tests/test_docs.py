@@ -16,7 +16,7 @@ from support.contract import reference
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = ("apply.md", "backup.md", "capillary.md", "fabric.md")
+PAGES = ("apply.md", "backup.md", "capillary.md", "fabric.md", "postgres.md")
 """Pages whose links are followed."""
 
 

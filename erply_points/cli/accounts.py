@@ -11,7 +11,8 @@ from erply_points.accounts import administration, rights
 from erply_points.accounts.declaration import WouldLose
 from erply_points.accounts.settings import described
 from erply_points.app import stores_of
-from erply_points.cli.running import at_place, run
+from erply_points.cli.place import with_place
+from erply_points.cli.running import run
 from erply_points.settings import ServerSettings
 
 
@@ -36,7 +37,7 @@ _SETTINGS_HELP = "\b\nSettings the server acts on:\n" + "\n".join(
 
 
 @account.command("create", epilog=_SETTINGS_HELP)
-@at_place
+@with_place
 @click.argument("code")
 @click.option("--name", default="", help="What the account is called.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="A setting; repeatable.")
@@ -47,7 +48,7 @@ def create_account(place: ServerSettings, code: str, name: str, settings: dict[s
 
 
 @account.command("set", epilog=_SETTINGS_HELP)
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", callback=_pairs)
 def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> None:
@@ -58,7 +59,7 @@ def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> N
 
 
 @account.command("list")
-@at_place
+@with_place
 def list_accounts(place: ServerSettings) -> None:
     """List the accounts of the data folder or the database."""
     for code, name in run(administration.list_accounts(stores_of(place))):
@@ -80,7 +81,7 @@ def user() -> None:
 
 
 @user.command("create", epilog=_RIGHTS_HELP)
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("username")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
@@ -116,7 +117,7 @@ def client() -> None:
 
 
 @client.command("create")
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the key and the secret as one JSON object.")
@@ -130,7 +131,7 @@ def create_client(place: ServerSettings, code: str, name: str, *, as_json: bool)
 
 
 @client.command("list")
-@at_place
+@with_place
 @click.argument("code")
 def list_clients(place: ServerSettings, code: str) -> None:
     """List the API clients of account CODE: key, when it was made, name."""
@@ -140,7 +141,7 @@ def list_clients(place: ServerSettings, code: str) -> None:
 
 
 @client.command("delete")
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("key")
 def delete_client(place: ServerSettings, code: str, key: str) -> None:
@@ -150,7 +151,7 @@ def delete_client(place: ServerSettings, code: str, key: str) -> None:
 
 
 @click.command("apply")
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")

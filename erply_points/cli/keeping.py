@@ -11,13 +11,14 @@ from rich.progress import Progress
 
 from erply_points.accounts import administration
 from erply_points.app import place_of, stores_of
-from erply_points.cli.running import at_place, place_named, run
+from erply_points.cli.place import named_place, with_place
+from erply_points.cli.running import run
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import DamagedAccount
 
 
 @click.command()
-@at_place
+@with_place
 @click.argument("code", required=False)
 def check(place: ServerSettings, code: str | None) -> None:
     """Prove that no point was lost or made: for every customer, earned = remaining + redeemed + expired + reversed.
@@ -42,7 +43,7 @@ def check(place: ServerSettings, code: str | None) -> None:
 
 
 @click.command("backup")
-@at_place
+@with_place
 @click.argument("code")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def backup_command(place: ServerSettings, code: str, file: Path) -> None:
@@ -56,7 +57,7 @@ def backup_command(place: ServerSettings, code: str, file: Path) -> None:
 
 
 @click.command("restore")
-@at_place
+@with_place
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("code", required=False)
 @click.option("--forget-sessions", is_flag=True, help="Whoever was logged in, or has a token, logs in anew.")
@@ -84,8 +85,8 @@ def _damage(code: str, consequence: str) -> Iterator[None]:
 
 @click.command("copy")
 @click.argument("code")
-@click.option("--from", "source", required=True, metavar="DIR|URL", callback=place_named, help="Where it is.")
-@click.option("--to", "target", required=True, metavar="DIR|URL", callback=place_named, help="Where it is to be, too.")
+@click.option("--from", "source", required=True, metavar="DIR|URL", callback=named_place, help="Where it is.")
+@click.option("--to", "target", required=True, metavar="DIR|URL", callback=named_place, help="Where it is to be, too.")
 def copy_command(code: str, source: ServerSettings, target: ServerSettings) -> None:
     """Copy account CODE from a data folder or a PostgreSQL database to another.
 

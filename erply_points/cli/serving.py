@@ -16,7 +16,8 @@ from rich.console import Console
 
 from erply_points import demonstration
 from erply_points.app import create_app, place_of, stores_of
-from erply_points.cli.running import at_place, run
+from erply_points.cli.place import with_place
+from erply_points.cli.running import run
 from erply_points.server import Server, listen, serve, url_of
 from erply_points.settings import ServerSettings, limits
 from erply_points.workers import WORKERS_MAX, Workers, listen_together, worker_command
@@ -38,7 +39,7 @@ def _limit_options(settings: ServerSettings) -> list[str]:
 
 
 @click.command("serve")
-@at_place
+@with_place
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--sandbox", is_flag=True, help="Serve /sandbox/ too, which moves time and plans failures: for tests.")
@@ -139,7 +140,7 @@ def _at_eof(stop: Callable[[], object]) -> None:
 
 
 @click.command()
-@at_place
+@with_place
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--once", is_flag=True, help="Stop after the demonstration.")
 def demo(place: ServerSettings, port: int, *, once: bool) -> None:
