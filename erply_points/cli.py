@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 
 from erply_points import __version__, demonstration, schemas
 from erply_points.accounts import administration, rights
@@ -26,9 +27,10 @@ from erply_points.accounts.declaration import InvalidFile, WouldLose
 from erply_points.accounts.settings import InvalidSetting, described
 from erply_points.app import KNOWS_POSTGRES, create_app, place_of, stores_of
 from erply_points.contract import cases, reporters, runner, wire
-from erply_points.server import Server, listen, serve
+from erply_points.server import Server, listen, serve, url_of
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import StoreUnavailable
+from erply_points.workers import WORKERS_MAX, Workers, listen_together, worker_command
 
 T = TypeVar("T")
 
@@ -104,8 +106,24 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     help="What opens /sandbox/; without it a new one is made and printed.",
 )
 @click.option("--until-eof", is_flag=True, help="Stop when standard input ends: with the program that holds it.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, WORKERS_MAX),
+    help="Processes that serve side by side; more than one with PostgreSQL only.",
+)
+@click.option("--descriptor", type=click.IntRange(0), hidden=True, help="Serve on this open socket: of a worker.")
 def serve_command(
-    place: ServerSettings, host: str, port: int, sandbox_token: str | None, *, sandbox: bool, until_eof: bool
+    place: ServerSettings,
+    host: str,
+    port: int,
+    sandbox_token: str | None,
+    workers: int,
+    descriptor: int | None,
+    *,
+    sandbox: bool,
+    until_eof: bool,
 ) -> None:
     """Serve all accounts of the data folder, or of the database, until SIGTERM or Ctrl-C."""
     if sandbox_token is not None and not sandbox:
@@ -115,24 +133,62 @@ def serve_command(
     token = sandbox_token or (secrets.token_urlsafe(24) if sandbox else "")
     settings = replace(place, host=host, port=port, sandbox_token=token)
 
+    if workers > 1:
+        _serve_together(settings, workers, until_eof=until_eof)
+        return
+
     async def ready(url: str, server: Server) -> None:
         if until_eof:
-            _stop_at_eof(server)
+
+            def stop() -> None:
+                server.should_exit = True
+
+            _at_eof(stop)
         if sandbox:
             click.echo("This is a sandbox: who has its token can move the time of any account, or reset it.")
             click.echo(f"Control: {url}/sandbox/" + ("" if sandbox_token else f" with token {token}"))
         click.echo(f"Serving {url}/api/ from {place_of(place)}")
 
-    serve(create_app(settings), _listen(settings), ready, closing=sandbox)
+    listener = _listen(settings) if descriptor is None else socket.socket(fileno=descriptor)
+    serve(create_app(settings), listener, ready, closing=sandbox)
 
 
-def _stop_at_eof(server: Server) -> None:
+def _serve_together(settings: ServerSettings, count: int, *, until_eof: bool) -> None:
+    """Serve by several processes until told to stop."""
+    if settings.sandbox_token:
+        raise click.UsageError("A sandbox keeps its clocks and faults in one process: it has no --workers.")
+    if not settings.database_url:
+        raise click.UsageError(
+            "Several --workers need PostgreSQL: a SQLite file has one writer, and one process keeps it busy."
+        )
+    try:
+        sockets = listen_together(settings.host, settings.port, count)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    environment = {
+        **os.environ,
+        "ERPLY_POINTS_DATABASE_URL": settings.database_url,
+    }  # Not for all to see, as options are.
+
+    async def run() -> int:
+        together = Workers(worker_command(), sockets, environment)
+        if until_eof:
+            loop = asyncio.get_running_loop()
+            _at_eof(lambda: loop.call_soon_threadsafe(together.stop))
+        return await together.run(
+            lambda: click.echo(f"Serving {url_of(sockets[0])}/api/ from {place_of(settings)} by {count} workers")
+        )
+
+    sys.exit(asyncio.run(run()))
+
+
+def _at_eof(stop: Callable[[], object]) -> None:
     """Have standard input read on a thread, so that it may be anything: a pipe, a terminal, nothing."""
 
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 4_096):
             pass
-        server.should_exit = True
+        stop()
 
     threading.Thread(target=wait, daemon=True).start()
 
@@ -309,6 +365,34 @@ def apply_command(place: ServerSettings, code: str, file: IO[str], *, dry_run: b
         click.echo("Nothing to change.")
     elif dry_run:
         click.echo("Nothing was changed: this was a look.")
+
+
+def _place_named(_context: click.Context, _parameter: click.Parameter, text: str) -> ServerSettings:
+    """A folder, or a database by its URL."""
+    if "://" not in text:
+        return ServerSettings(data=Path(text))
+    _check_url(text)
+    return ServerSettings(database_url=text)
+
+
+@main.command("copy")
+@click.argument("code")
+@click.option("--from", "source", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is.")
+@click.option("--to", "target", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is to be, too.")
+def copy_command(code: str, source: ServerSettings, target: ServerSettings) -> None:
+    """Copy account CODE from a data folder or a PostgreSQL database to another.
+
+    Nothing is overwritten. The account must not be in use. All counts, balances and the whole of `check` are compared
+    before it says that it is done. The account also stays where it was.
+    """
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(code)
+
+        def progress(table: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{code}: {table}", completed=done, total=total)
+
+        rows = _run(administration.copy_account(stores_of(source), stores_of(target), code, progress))
+    click.echo(f"Account {code} is in {place_of(target)} too: {rows} rows, all sums the same, sound.")
 
 
 @main.command()

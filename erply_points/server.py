@@ -22,12 +22,14 @@ Ready = Callable[[str, "Server"], Awaitable[None]]
 """Called with the URL and the server once it answers."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind a listening socket. Raises OSError if the address is taken."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Bind a listening socket, `shared` with others that say so too. Raises OSError if the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         listener.set_inheritable(True)
     except BaseException:

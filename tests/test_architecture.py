@@ -13,6 +13,7 @@ LAYERS = (
     "cli",
     "contract",
     "demonstration",
+    "workers",
     "server",
     "app",
     "web",
@@ -88,14 +89,15 @@ def test_the_contract_kit_knows_no_server() -> None:
             assert {_layer(target) for target in _own(tree)} <= {"contract", "schemas", "__version__"}, name
 
 
-def test_only_the_store_knows_sqlite() -> None:
-    """A second database needs no change outside `store/`, but for the line in `app` that chooses."""
+def test_only_the_store_knows_a_database() -> None:
+    """Another database needs no change outside `store/`, but for the lines in `app` that choose."""
     for name, tree in _modules():
         if _layer(name) == "store":
             continue
-        assert not {target.split(".")[0] for target in _imported(tree)} & {"sqlite3", "aiosqlite"}, name
+        assert not {target.split(".")[0] for target in _imported(tree)} & {"sqlite3", "aiosqlite", "asyncpg"}, name
         if name != "erply_points.app":
-            assert not any(target.startswith("erply_points.store.sqlite") for target in _own(tree)), name
+            databases = ("erply_points.store.sqlite", "erply_points.store.postgres")
+            assert not any(target.startswith(databases) for target in _own(tree)), name
 
 
 def test_no_import_hides_in_a_function() -> None:

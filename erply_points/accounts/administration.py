@@ -17,7 +17,7 @@ from erply_points.accounts.pool import is_account_code
 from erply_points.accounts.rights import ALL_RIGHTS, Rights
 from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
 from erply_points.store.configuration import Client
-from erply_points.store.protocol import AccountInUse, Store, Stores, StoreUnavailable
+from erply_points.store.protocol import AccountInUse, Rows, Store, Stores, StoreUnavailable
 from erply_points.store.rows import Master, User, VatRate
 
 _USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
@@ -176,6 +176,50 @@ async def apply_file(stores: Stores, code: str, text: str, *, look_only: bool = 
         finally:
             await transaction.rollback()
     return found
+
+
+async def copy_account(source: Stores, target: Stores, code: str, progress: Callable[[str, int, int], object]) -> int:
+    """Make a copy of an account in another place; return how many rows it has. Copies of a sandbox stay behind.
+
+    `progress` is told the table, how many rows are done and how many there are. The copy is proved: all counts and sums
+    are those of the source, which must not change meanwhile, and `check` finds nothing wrong. Else it is removed again.
+    Raises Invalid.
+    """
+    async with _opened(source, code) as there:
+        pass
+    if await source.is_in_use(code):
+        raise Invalid(f"Account {code} is in use: stop its servers first.")
+    async with _opened(source, code) as there:
+        total = sum(count for name, count in (await there.sums()).items() if name.startswith("rows of "))
+        done = 0
+
+        async def counted() -> Rows:
+            nonlocal done
+            async for name, part in there.rows():
+                yield name, part
+                done += len(part)
+                progress(name, done, total)
+
+        try:
+            await target.fill(code, counted())
+        except FileExistsError:
+            raise Invalid(f"There is an account {code} already where it is to be copied to.") from None
+        try:
+            wrong = await _differences(there, target, code)
+        except BaseException:
+            await target.remove(code)
+            raise
+    if wrong:
+        await target.remove(code)
+        raise Invalid(f"The copy was removed again, for it is not the same: {'; '.join(wrong)}.")
+    return total
+
+
+async def _differences(source: Store, target: Stores, code: str) -> list[str]:
+    async with _opened(target, code) as copy:
+        before, after = await source.sums(), await copy.sums()
+        wrong = [f"{name} {before[name]} and {after[name]}" for name in before if before[name] != after[name]]
+        return wrong + await copy.check()
 
 
 async def check_account(stores: Stores, code: str) -> list[str]:

@@ -5,7 +5,7 @@
 - Writing transactions of one account follow each other; reading ones never wait for them.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from erply_points.ledger.amounts import UnixSeconds
@@ -66,6 +66,9 @@ class Transaction(Protocol):
     async def rollback(self) -> None: ...
 
 
+Rows = AsyncIterator[tuple[str, Sequence[tuple[Any, ...]]]]
+"""All rows of an account, a part of a table at a time, each table (`shapes.ALL`) after those that it refers to."""
+
 Body = Callable[[Transaction], Coroutine[Any, Any, None]]
 """What is done inside a transaction."""
 
@@ -109,6 +112,14 @@ class Store(Protocol):
         """The names of the copies, sorted."""
         ...
 
+    def rows(self) -> Rows:
+        """All that the account holds, as it is at one moment, but for its copies."""
+        ...
+
+    async def sums(self) -> dict[str, int]:
+        """What `shapes.SUMS` add up to."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -121,6 +132,14 @@ class Stores(Protocol):
 
     async def create(self, code: str) -> Store:
         """Raises FileExistsError."""
+        ...
+
+    async def fill(self, code: str, rows: Rows) -> None:
+        """Make an account of the rows of another; it is there whole or not at all. Raises FileExistsError."""
+        ...
+
+    async def is_in_use(self, code: str) -> bool:
+        """Whether any process has the account open."""
         ...
 
     async def codes(self) -> list[str]: ...

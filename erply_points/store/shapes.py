@@ -43,6 +43,8 @@ from erply_points.store.rows import (
 SETTINGS_SEQUENCE: Final = "settings"
 """The sequence that counts the changes of the settings."""
 DAY: Final = 86_400
+ROWS_READ: Final = 5_000
+"""At a time, where all rows of an account are read."""
 
 
 class Sequence(NamedTuple):
@@ -129,3 +131,37 @@ JOURNALS: Final[dict[str, Shape]] = {
     "corrections": Shape("corrections", Correction, _KEY),
 }
 DOCUMENT_ROWS: Final = Shape("document_rows", DocumentRow, ("document_id", "position"))
+SETTINGS: Final = Shape("settings", Setting, ("name",))
+SEQUENCES: Final = Shape("sequences", Sequence, ("name",))
+_FIRST: Final = ("programs", "currencies")
+"""What others refer to, which stand before them."""
+ALL: Final[dict[str, Shape]] = {
+    shape.name: shape
+    for shape in (
+        *(SETTINGS, SEQUENCES),
+        *(TABLES[name] for name in _FIRST),
+        *(shape for name, shape in TABLES.items() if name not in _FIRST),
+        *(DOCUMENT_ROWS, *JOURNALS.values()),
+    )
+}
+"""Every table that holds something of the account, each after those that its rows refer to."""
+
+SUMS: Final[dict[str, str]] = {
+    **{f"rows of {name}": f"SELECT count(*) FROM {name}" for name in ALL},
+    **{
+        f"{column} of all {table}": f"SELECT coalesce(sum({column}), 0) FROM {table}"
+        for table, columns in (
+            ("wallets", ("balance", "shortfall", "earned", "redeemed", "expired", "reversed")),
+            ("lots", ("earned", "remaining")),
+            ("redemptions", ("points", "unpaid")),
+            ("reversals", ("points", "unpaid")),
+            ("allocations", ("points",)),
+            ("entries", ("points",)),
+            ("documents", ("total", "paid")),
+            ("payments", ("sum",)),
+            ("gift_cards", ("balance",)),
+        )
+        for column in columns
+    },
+}
+"""By what two copies of an account are told apart: what is added up, and the query for it."""

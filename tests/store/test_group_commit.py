@@ -10,7 +10,7 @@ import pytest
 from erply_points.ledger.amounts import UnixSeconds
 from erply_points.store.group_commit import GROUP_SIZE_MAX, GroupCommit, union
 from erply_points.store.listing import Listing, Page
-from erply_points.store.protocol import Body, OutcomeUnknown, Store, StoreUnavailable, Transaction
+from erply_points.store.protocol import Body, OutcomeUnknown, Rows, Store, StoreUnavailable, Transaction
 from erply_points.store.unit_of_work import Needs, UnitOfWork, WalletKey
 from store.samples import ALL_CUSTOMERS, customer, ids, listed
 
@@ -111,6 +111,12 @@ class FakeStore:
         raise NotImplementedError
 
     async def snapshots(self) -> list[str]:
+        raise NotImplementedError
+
+    def rows(self) -> Rows:
+        raise NotImplementedError
+
+    async def sums(self) -> dict[str, int]:
         raise NotImplementedError
 
     async def close(self) -> None:

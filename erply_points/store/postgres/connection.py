@@ -26,7 +26,10 @@ COMMAND_SECONDS: Final = 15.0
 """How long a statement may take; longer than it may wait for the account."""
 STATEMENTS_CACHED: Final = 512
 
-_SHOWN: Final = re.compile(r"postgres(?:ql)?://(?:[^@/?#]*@)?([\w.,:\[\]-]*)(/[\w-]*)?(?:\?.*)?")
+_HOST_SHOWN: Final = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
+_SHOWN: Final = re.compile(
+    rf"postgres(?:ql)?://(?:[^@/?#]*@)?((?:{_HOST_SHOWN}(?:,{_HOST_SHOWN})*)?)(/[\w-]*)?(?:\?.*)?"
+)
 _HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
 _PORT: Final = 5432
 _SILENT_SECONDS: Final = 5

@@ -10,18 +10,10 @@ from typing import Final
 from erply_points.store.postgres import migrations
 from erply_points.store.postgres.connection import Connection
 from erply_points.store.postgres.tables import quoted
-from erply_points.store.shapes import DOCUMENT_ROWS, JOURNALS, TABLES, Sequence, Setting, Shape
+from erply_points.store.shapes import ALL
 
 _MARK: Final = "~"
 """Stands in the schemas of copies and in no account's."""
-ALL: Final[tuple[Shape, ...]] = (
-    Shape("settings", Setting, ("name",)),
-    Shape("sequences", Sequence, ("name",)),
-    *TABLES.values(),
-    DOCUMENT_ROWS,
-    *JOURNALS.values(),
-)
-"""Every table that holds something of the account."""
 _KEPT: Final = frozenset(
     {
         *("settings", "sequences", "users", "employees", "sessions", "clients", "tokens"),
@@ -61,7 +53,10 @@ async def copy_out(connection: Connection, account: str, name: str) -> None:
         f'CREATE SCHEMA "{schema}"',
         f"COMMENT ON SCHEMA \"{schema}\" IS '{name}'",
         f'CREATE TABLE "{schema}".migrations AS TABLE migrations',
-        *(f'CREATE TABLE "{schema}".{shape.name} AS SELECT {quoted(shape.columns)} FROM {shape.name}' for shape in ALL),
+        *(
+            f'CREATE TABLE "{schema}".{name} AS SELECT {quoted(shape.columns)} FROM {name}'
+            for name, shape in ALL.items()
+        ),
     ]
     await connection.execute("; ".join(statements))
 
@@ -101,7 +96,7 @@ async def copy_in(connection: Connection, account: str, name: str) -> bool:
 
 async def clear(connection: Connection) -> None:
     """Delete all rows but those of `_KEPT`."""
-    emptied = [shape.name for shape in ALL if shape.name not in _KEPT]
+    emptied = [name for name in ALL if name not in _KEPT]
     await connection.execute(
         "; ".join(
             [

@@ -20,13 +20,13 @@ from typing import Any, Final
 import asyncpg
 
 from erply_points.ledger.amounts import UnixSeconds
-from erply_points.store import lookups
+from erply_points.store import lookups, shapes
 from erply_points.store.listing import Listing, Page
 from erply_points.store.postgres import checking, copying, listing, loading, migrations, steps, tables
 from erply_points.store.postgres.connection import Connection, Database, NotTheWriter, is_lost, translated_errors
 from erply_points.store.postgres.loading import SEQUENCES
 from erply_points.store.postgres.tables import Opening
-from erply_points.store.protocol import Body, OutcomeUnknown, StoreUnavailable
+from erply_points.store.protocol import Body, OutcomeUnknown, Rows, StoreUnavailable
 from erply_points.store.shapes import DAY, SETTINGS_SEQUENCE
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
 
@@ -421,6 +421,28 @@ class PostgresStore:
     async def snapshots(self) -> list[str]:
         names: list[str] = await self.alone(lambda connection: copying.names(connection, self.schema), write=False)
         return names
+
+    async def rows(self) -> Rows:
+        transaction = await self.begin({}, write=False)
+        try:
+            for name, shape in shapes.ALL.items():
+                query = f"SELECT {tables.quoted(shape.columns)} FROM {name} ORDER BY {tables.quoted(shape.key)}"
+                with translated_errors():
+                    cursor = await transaction.connection.cursor(query)
+                    while part := await cursor.fetch(shapes.ROWS_READ):
+                        yield name, list(map(tuple, part))
+        finally:
+            await transaction.rollback()
+
+    async def sums(self) -> dict[str, int]:
+        async def add_up(connection: Connection) -> dict[str, int]:
+            found = {}
+            for name, query in shapes.SUMS.items():
+                found[name] = int(await connection.fetchval(query, timeout=checking.CHECK_SECONDS))
+            return found
+
+        sums: dict[str, int] = await self.alone(add_up, write=False)
+        return sums
 
     async def close(self) -> None:
         if self._shown is None:

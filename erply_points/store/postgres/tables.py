@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from erply_points.store.postgres.connection import Connection
-from erply_points.store.shapes import DOCUMENT_ROWS, JOURNALS, TABLES, Sequence, Shape
+from erply_points.store.shapes import DOCUMENT_ROWS, JOURNALS, SEQUENCES, TABLES, Shape
 from erply_points.store.unit_of_work import Change, UnitOfWork
 
 JSON_COLUMNS: Final = frozenset({"fields", "rights", "rows", "given_back", "before", "after"})
@@ -33,7 +33,6 @@ class Opening(NamedTuple):
     seen_at: datetime
 
 
-SEQUENCES: Final = Shape("sequences", Sequence, ("name",))
 OPENINGS: Final = Shape("openings", Opening, ("id",))
 _SHAPES: Final = {
     shape.name: shape for shape in (*TABLES.values(), *JOURNALS.values(), DOCUMENT_ROWS, SEQUENCES, OPENINGS)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from erply_points.ledger.amounts import UnixSeconds
-from erply_points.store import lookups
+from erply_points.store import lookups, shapes
 from erply_points.store.listing import Listing, Page
 from erply_points.store.lookups import ALL_LOTS, Loaded
-from erply_points.store.protocol import AccountInUse, Body, StoreUnavailable
-from erply_points.store.shapes import DAY, SETTINGS_SEQUENCE
+from erply_points.store.protocol import AccountInUse, Body, Rows, StoreUnavailable
+from erply_points.store.shapes import DAY, ROWS_READ, SETTINGS_SEQUENCE
 from erply_points.store.sqlite import checking, copying, listing, loading, migrations, tables
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
@@ -172,6 +172,21 @@ class SQLiteStore:
     async def snapshots(self) -> list[str]:
         return sorted(copying.name_of(path) for path in copying.copies(self.path))
 
+    async def rows(self) -> Rows:
+        reader = self._reader
+        await reader.run(reader.database.execute, "BEGIN")
+        try:
+            for name, shape in shapes.ALL.items():
+                query = f"SELECT {', '.join(shape.columns)} FROM {name} ORDER BY {', '.join(shape.key)}"
+                cursor = await reader.run(reader.database.execute, query)
+                while part := await reader.run(cursor.fetchmany, ROWS_READ):
+                    yield name, part
+        finally:
+            await reader.run(_rollback, reader.database)
+
+    async def sums(self) -> dict[str, int]:
+        return await self._reader.run(_sums, self._reader.database)
+
     async def close(self) -> None:
         try:
             await self._reader.close()
@@ -232,6 +247,10 @@ def _forget(database: sqlite3.Connection, before: UnixSeconds, answers_before: U
     database.execute("DELETE FROM tokens WHERE expires_at < ?", (before,))
     database.execute("DELETE FROM login_failures WHERE last_at < ?", (before,))
     database.execute("DELETE FROM document_uuids WHERE seen_at < ?", (before - DAY,))
+
+
+def _sums(database: sqlite3.Connection) -> dict[str, int]:
+    return {name: database.execute(query).fetchone()[0] for name, query in shapes.SUMS.items()}
 
 
 def _rollback(database: sqlite3.Connection) -> None:

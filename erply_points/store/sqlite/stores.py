@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+import sqlite3
 from pathlib import Path
 
+from erply_points.store.protocol import AccountInUse, Rows
+from erply_points.store.sqlite import connection, migrations, tables
 from erply_points.store.sqlite.copying import copies
 from erply_points.store.sqlite.store import SQLiteStore, lock_account
 
@@ -24,6 +27,27 @@ class SQLiteStores:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return await SQLiteStore.create(self._path(code))
 
+    async def fill(self, code: str, rows: Rows) -> None:
+        path = self._path(code)
+        if path.exists():
+            raise FileExistsError(path)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        connection.create_file(unfinished)
+        try:
+            await _fill(unfinished, rows)
+            os.link(unfinished, path)  # Raises FileExistsError where renaming would overwrite.
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    async def is_in_use(self, code: str) -> bool:
+        try:
+            os.close(lock_account(self._path(code), fcntl.LOCK_EX))
+        except AccountInUse:
+            return True
+        return False
+
     async def codes(self) -> list[str]:
         return sorted(path.stem for path in self.folder.glob("*.db"))
 
@@ -37,3 +61,28 @@ class SQLiteStores:
                 copy.unlink()
         finally:
             os.close(lock)
+
+
+async def _fill(path: Path, rows: Rows) -> None:
+    """Put the rows into an empty file, in one transaction; it is one file and durable at the end."""
+    writer = await connection.connect(path, write=True)
+    try:
+        await writer.run(_begin_to_fill, writer.database)
+        async for name, part in rows:
+            await writer.run(writer.database.executemany, tables.ALL[name].insert, part)
+        await writer.run(_end_filling, writer.database)
+    finally:
+        await writer.close()
+
+
+def _begin_to_fill(database: sqlite3.Connection) -> None:
+    migrations.migrate(database)
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("PRAGMA defer_foreign_keys = ON")
+    for name in reversed(tables.ALL):  # What every account begins with.
+        database.execute(f"DELETE FROM {name}")
+
+
+def _end_filling(database: sqlite3.Connection) -> None:
+    database.execute("COMMIT")
+    database.execute("PRAGMA journal_mode = DELETE")  # One file, with nothing beside it.

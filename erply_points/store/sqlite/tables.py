@@ -42,9 +42,10 @@ class TableSQL:
         self.part = attrgetter(shape.part) if shape.part else None
 
 
-TABLES: Final = {name: TableSQL(shape) for name, shape in shapes.TABLES.items()}
-JOURNALS: Final = {name: TableSQL(shape) for name, shape in shapes.JOURNALS.items()}
-_DOCUMENT_ROWS: Final = TableSQL(shapes.DOCUMENT_ROWS)
+ALL: Final = {name: TableSQL(shape) for name, shape in shapes.ALL.items()}
+TABLES: Final = {name: ALL[name] for name in shapes.TABLES}
+JOURNALS: Final = {name: ALL[name] for name in shapes.JOURNALS}
+_DOCUMENT_ROWS: Final = ALL["document_rows"]
 _SET_SEQUENCE: Final = (
     "INSERT INTO sequences (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = excluded.last"
 )
