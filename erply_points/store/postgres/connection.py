@@ -8,8 +8,10 @@ statements, which belong to a session, are then done without.
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
@@ -18,14 +20,27 @@ from erply_points.store.protocol import StoreUnavailable
 CONNECTIONS_MAX: Final = 32
 """Of one process: an account in use has one that writes and one that reads."""
 CONNECT_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 2.0
+"""How long hosts that keep silent are waited for once another has said that it is not the one."""
 COMMAND_SECONDS: Final = 15.0
 """How long a statement may take; longer than it may wait for the account."""
 STATEMENTS_CACHED: Final = 512
 
-_HOST: Final = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
-_SHOWN: Final = re.compile(rf"postgres(?:ql)?://(?:[^@/?#]*@)?((?:{_HOST}(?:,{_HOST})*)?)(/[\w-]*)?(?:\?.*)?")
-_HOSTS: Final = re.compile(r"[^?]*,|.*[?&]host=[^&]*(?:,|%2[Cc])")
-"""Several of them, of which only one is the primary."""
+_HOST_SHOWN: Final = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
+_SHOWN: Final = re.compile(
+    rf"postgres(?:ql)?://(?:[^@/?#]*@)?((?:{_HOST_SHOWN}(?:,{_HOST_SHOWN})*)?)(/[\w-]*)?(?:\?.*)?"
+)
+_HOST: Final = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?")
+_PORT: Final = 5432
+_SILENT_SECONDS: Final = 5
+"""After this long a connection ends whose other end confirms nothing that was sent: its host is gone."""
+_LIVELINESS: Final = {
+    "TCP_KEEPIDLE": 3,
+    "TCP_KEEPINTVL": 1,
+    "TCP_KEEPCNT": 2,
+    "TCP_USER_TIMEOUT": 1_000 * _SILENT_SECONDS,
+}
+"""Options of a connection between hosts, where the system has them."""
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
 _Single: TypeAlias = "asyncpg.Connection[Any]"
@@ -43,6 +58,22 @@ def shown(url: str) -> str:
     """A database URL without user, password and options."""
     match = _SHOWN.fullmatch(url)
     return f"postgresql://{match[1]}{match[2] or ''}" if match else "PostgreSQL"
+
+
+def hosts_of(url: str) -> list[tuple[str, int]]:
+    """The hosts that a database URL names and their ports, in its order. Raises ValueError."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    named = unquote(parts.netloc.rpartition("@")[2]) or query.get("host", [""])[-1]
+    ports = query.get("port", [""])[-1].split(",")
+    found = []
+    for number, name in enumerate(named.split(",")):
+        # A path is that of a Unix socket.
+        match = None if name.startswith("/") else _HOST.fullmatch(name)
+        host, own_port = (match[1].strip("[]"), match[2]) if match else (name, "")
+        port = own_port or (ports[number] if number < len(ports) else ports[0]) or _PORT
+        found.append((host, int(port)))
+    return found
 
 
 @contextlib.contextmanager
@@ -122,8 +153,13 @@ class Database:
                 return await self._pool.acquire()
 
     async def give_back(self, connection: Connection, *, broken: bool = False) -> None:
-        """`broken`: in the midst of something; it is closed, and what it had begun is undone by the server."""
+        """`broken`: in the midst of something; it is closed, and what it had begun is undone by the server.
+
+        What has broken one connection is likely to have broken the others: they are made anew.
+        """
         pool = self._pool
+        if broken:
+            await self.distrust()
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             if not is_lost(connection):
                 if broken or connection.is_in_transaction():
@@ -147,23 +183,70 @@ class Database:
         return await self._connect_with(STATEMENTS_CACHED if self._is_direct else 0, **options)
 
     async def _connect_with(self, statements_cached: int, **options: Any) -> _Single:
-        if _HOSTS.match(self._url) and "target_session_attrs" not in self._url:
-            options["target_session_attrs"] = "primary"
+        options |= {
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
+            "statement_cache_size": statements_cached,
+            "max_cached_statement_lifetime": 0,
+            "max_cacheable_statement_size": 0,
+            "server_settings": {"application_name": "erply-points"},
+        }
         try:
-            connection: _Single = await asyncpg.connect(
-                self._url,
-                timeout=CONNECT_SECONDS,
-                command_timeout=COMMAND_SECONDS,
-                statement_cache_size=statements_cached,
-                max_cached_statement_lifetime=0,
-                max_cacheable_statement_size=0,
-                server_settings={"application_name": "erply-points"},
-                **options,
-            )
-            return connection  # noqa: TRY300 - it belongs together
+            hosts = hosts_of(self._url)
+            if len(hosts) > 1:
+                if "target_session_attrs" not in self._url:
+                    options["target_session_attrs"] = "primary"
+                connection = await self._first_of(hosts, options)
+            else:
+                connection = await asyncpg.connect(self._url, **options)
         except (asyncpg.InterfaceError, ValueError):
             # What it says may quote the URL, and a password with it.
             raise StoreUnavailable("the database URL cannot be used: see docs/postgres.md for its form") from None
+        _keep_lively(connection)
+        return connection
+
+    async def _first_of(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any]) -> _Single:
+        """A connection to the first that is what is asked for.
+
+        All are tried at once: one that is switched off keeps silent, and would use up the time of those after it.
+        """
+        tries = [
+            asyncio.create_task(asyncpg.connect(self._url, host=host, port=port, **options)) for host, port in hosts
+        ]
+        found: _Single | None = None
+        try:
+            waiting = set(tries)
+            patience = None
+            while waiting and found is None:
+                done, waiting = await asyncio.wait(waiting, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                found = next((each.result() for each in done if each.exception() is None), None)
+                patience = PATIENCE_SECONDS
+        finally:
+            for each in tries:
+                each.cancel()
+            for ended in await asyncio.gather(*tries, return_exceptions=True):
+                if isinstance(ended, asyncpg.Connection) and ended is not found:
+                    ended.terminate()
+        if found is not None:
+            return found
+        errors = [each.exception() for each in tries if not each.cancelled()]
+        raise next(
+            (error for error in errors if isinstance(error, asyncpg.PostgresError)),
+            StoreUnavailable(f"none of {len(hosts)} hosts is a primary that answers"),
+        )
+
+
+def _keep_lively(connection: _Single) -> None:
+    """Have a connection to a host that vanishes end soon, whether it waits for an answer or not."""
+    transport = connection._transport  # type: ignore[attr-defined]  # noqa: SLF001 - the driver has no option for it
+    line = transport.get_extra_info("socket")
+    if line is not None and line.family in (socket.AF_INET, socket.AF_INET6):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _LIVELINESS.items():
+            if (option := getattr(socket, name, None)) is not None:
+                line.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _is_direct(connection: _Single) -> bool:

@@ -34,8 +34,8 @@ IDLE_SECONDS: Final = 5
 """How long a server that has vanished in the middle of a transaction can keep the others waiting."""
 LOCK_SECONDS: Final = 10
 """How long a writer waits for its turn."""
-OUTCOME_SECONDS: Final = 20.0
-"""How long it is tried to find out what became of a commit whose answer was lost."""
+OUTCOME_SECONDS: Final = 5.0
+"""How long it is tried to find out what became of a commit whose answer was lost. Who comes meanwhile waits too."""
 OUTCOME_PAUSE_SECONDS: Final = 0.25
 SEEN_SECONDS: Final = 20.0
 """How often an open account is shown to be open."""
@@ -66,6 +66,25 @@ def beginning(schema: str, *, write: bool) -> str:
         f"BEGIN ISOLATION LEVEL READ COMMITTED; {common}; SET LOCAL lock_timeout = '{LOCK_SECONDS}s';"
         f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'; {_DURABLE}"
     )
+
+
+async def _commit(connection: Connection) -> str:
+    """What the server says of a COMMIT. Raises StoreUnavailable also where it is not sure that all is safe."""
+    warnings: list[Any] = []
+
+    def listen(_: Any, message: Any) -> None:
+        warnings.append(message)
+
+    with translated_errors():
+        connection.add_log_listener(listen)
+        try:
+            done = await connection.execute("COMMIT")
+        finally:
+            if not is_lost(connection):
+                connection.remove_log_listener(listen)
+    if warnings:  # Its waiting for a standby was cancelled.
+        raise StoreUnavailable(f"a commit with a warning: {warnings[0].message}")
+    return done
 
 
 class PostgresTransaction:
@@ -139,13 +158,16 @@ class PostgresTransaction:
         await self._run(self.commit_now())
 
     async def commit_now(self) -> None:
-        """Raises OutcomeUnknown where the database was lost and did not come back in time to be asked."""
+        """Raises OutcomeUnknown where the database was lost and did not come back in time to be asked.
+
+        A writer that has changed nothing waits for the standbys too, for its lock is on disk: what it has read, and
+        answers from, may have been kept by a commit whose own wait was cut short.
+        """
         opening = self._store.next_commit() if self._has_written or self.work.changed else None
         with translated_errors():
             await self._flush(opening)
         try:
-            with translated_errors():
-                done = await self.connection.execute("COMMIT")
+            done = await _commit(self.connection)
         except StoreUnavailable:
             if opening is None:
                 raise
@@ -257,7 +279,7 @@ class PostgresStore:
         try:
             with translated_errors():
                 answer = await work(connection)
-                await connection.execute("COMMIT")
+            await _commit(connection)
             whole = True
             return answer
         finally:
@@ -292,8 +314,8 @@ class PostgresStore:
                 await transaction.commit_now()
             else:
                 await transaction.rollback_now()
-        except asyncio.CancelledError:
-            await transaction.end(broken=True)
+        except (asyncio.CancelledError, StoreUnavailable):
+            await transaction.end(broken=True)  # Who did not answer will not answer a ROLLBACK either.
             raise
         except BaseException:
             await transaction.rollback_now()
@@ -361,8 +383,9 @@ class PostgresStore:
         deadline = time.monotonic() + OUTCOME_SECONDS
         while True:
             try:
-                counted = await self.alone(lambda connection: connection.fetchval(_COUNTED, self.id), locked=True)
-            except StoreUnavailable as error:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    counted = await self.alone(lambda connection: connection.fetchval(_COUNTED, self.id), locked=True)
+            except (StoreUnavailable, TimeoutError) as error:
                 if time.monotonic() > deadline:
                     raise OutcomeUnknown(f"a commit was under way when the database was lost: {error}") from None
                 await asyncio.sleep(OUTCOME_PAUSE_SECONDS)

@@ -1,0 +1,81 @@
+"""A standby that must have what is acknowledged, and is away: nothing is a success until it has."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from erply_points.settings import ServerSettings
+from erply_points.store.postgres import connection as postgres_connection
+from erply_points.store.postgres import store as postgres_store
+from retries.keyed import Reply, Request, redemption, send
+from support.postgres import Cluster, cluster
+from support.shop import Shop, open_shop
+
+_WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@dataclass
+class Standby:
+    """The one that the primary waits for."""
+
+    shop: Shop
+    admin: "asyncpg.Connection[asyncpg.Record]"
+
+    async def name(self, names: str) -> None:
+        await self.admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        await self.admin.execute("SELECT pg_reload_conf()")
+        while await self.admin.fetchval("SHOW synchronous_standby_names") != names:  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.02)
+
+    async def interrupt(self, how: str, work: Awaitable[Reply]) -> Reply:
+        """What `work` returns, whose commits wait for the standby until that wait is ended."""
+        task = asyncio.ensure_future(work)
+        interrupted = 0
+        while not task.done() or await self.admin.fetchval(_WAITING):
+            for (process,) in await self.admin.fetch(_WAITING):
+                interrupted += await self.admin.fetchval(f"SELECT {how}($1)", process)
+            await asyncio.sleep(0.02)
+        assert interrupted
+        return task.result()
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+async def standby(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Standby]:
+    """A shop of a cluster of its own, whose standby is away when it is given a name."""
+    monkeypatch.setattr(postgres_store, "OUTCOME_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_connection, "COMMAND_SECONDS", 1.0)
+    admin = await asyncpg.connect(own.url())
+    try:
+        async with open_shop(ServerSettings(database_url=own.url())) as shop:
+            yield Standby(shop, admin)
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("how", ["pg_terminate_backend", "pg_cancel_backend"])
+async def test_what_a_standby_has_not_is_no_success(standby: Standby, how: str) -> None:
+    """A commit whose wait for its standby is cut short is 1003, and so is its key sent again, until the standby has it.
+
+    The primary holds and shows it by then: an answer from there would be lost with that host.
+    """
+    shop = standby.shop
+    customer = await shop.customer(points=100)
+    request = Request([redemption(customer, 30)], {"Idempotency-Key": "k"})
+    await standby.name("away")
+    assert (await standby.interrupt(how, send(shop, request))).status[0] == 1003
+    assert await shop.balance(customer) == 70
+    assert (await send(shop, request)).status[0] == 1003
+    await standby.name("")
+    answer = await send(shop, request)
+    assert (answer.codes, answer.replayed) == ([0], "true")
+    assert len(await shop.records("getUsedRewardPointRecords", customerID=customer)) == 1
+    assert await shop.check() == []

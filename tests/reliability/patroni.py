@@ -1,0 +1,369 @@
+"""Three PostgreSQL nodes under Patroni with etcd, on loopback, from the programs that are installed.
+
+Each node stands for a host: Patroni, its PostgreSQL and all their processes, which die, stop and come back together.
+All of it lives in one temporary folder, belongs to `nobody` where this process is root, and ends with this process.
+"""
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from support import postgres
+from support.postgres import as_nobody, free_port, own_folder
+
+SCOPE: Final = "points"
+USER: Final = "points"
+DATABASE: Final = "points"
+STOP_SECONDS: Final = 20.0
+_PR_SET_PDEATHSIG: Final = 1
+_POSTGRES_PROGRAMS: Final = ("postgres", "initdb", "pg_ctl", "pg_basebackup", "pg_rewind", "pg_controldata")
+
+
+class NotInstalled(Exception):
+    """Programs that are needed are not there; says which packages have them."""
+
+
+class NotReady(Exception):
+    """The cluster is not in the state that was waited for."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    patroni: str
+    etcd: str
+    postgres: Path
+    """The folder of PostgreSQL's."""
+
+    @classmethod
+    def find(cls) -> "Programs":
+        """Raises NotInstalled."""
+        missing = []
+        patroni, etcd = shutil.which("patroni"), shutil.which("etcd")
+        missing += [] if patroni else ["patroni"]
+        missing += [] if etcd else ["etcd-server"]
+        try:
+            folder = postgres.programs()
+        except postgres.NoPostgres:
+            folder = None
+        if folder is None or not all((folder / name).is_file() for name in _POSTGRES_PROGRAMS):
+            missing.append("postgresql")
+        if not (patroni and etcd and folder) or missing:
+            raise NotInstalled(f"not installed: {', '.join(missing)}; on Debian: apt-get install {' '.join(missing)}")
+        return cls(patroni, etcd, folder)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Patroni's: how long a silent primary keeps its place, and how often all look. Seconds."""
+
+    ttl: int = 10
+    loop_wait: int = 1
+    retry_timeout: int = 4
+
+    def __post_init__(self) -> None:
+        assert self.loop_wait + 2 * self.retry_timeout <= self.ttl, "Patroni would lose its lock while it tries again"
+
+
+def _ended_by(parent: int, number: signal.Signals) -> Callable[[], None]:
+    """Run in the child: have the kernel signal it when this process ends, where the kernel can (Linux)."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+    def ask() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, int(number))
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return ask
+
+
+def _start(command: list[str | Path], folder: Path, log: Path, at_our_end: signal.Signals) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, so that no Ctrl-C meant for us reaches it."""
+    # What is ours on the path of Python would be found by Patroni.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PG", "PATRONI"))
+    }
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - installed programs
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env={**environment, "HOME": str(folder), "LC_ALL": "C.UTF-8"},
+            start_new_session=True,
+            preexec_fn=_ended_by(os.getpid(), at_our_end),  # noqa: PLW1509 - all are started before any thread of ours
+            **as_nobody(),
+        )
+
+
+class Etcd:
+    """One etcd: that it may fail too is not what is tried here."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        self.port = free_port()
+        url, peers = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{free_port()}"
+        command: list[str | Path] = [
+            *(programs.etcd, "--name", "etcd", "--data-dir", folder / "etcd", "--logger", "zap"),
+            *("--listen-client-urls", url, "--advertise-client-urls", url),
+            *(
+                "--listen-peer-urls",
+                peers,
+                "--initial-advertise-peer-urls",
+                peers,
+                "--initial-cluster",
+                f"etcd={peers}",
+            ),
+        ]
+        self._process = _start(command, folder, folder / "etcd.log", signal.SIGKILL)
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """All processes and their parents."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text("utf-8", "replace")
+            except OSError:  # It has ended.
+                continue
+            yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
+
+
+class Node:
+    """One host."""
+
+    def __init__(self, programs: Programs, name: str, folder: Path, etcd: Etcd, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.port = free_port()
+        self.rest = f"http://127.0.0.1:{(rest_port := free_port())}"
+        self.data = folder / name / "data"
+        self.log = folder / f"{name}.log"
+        self._folder = folder
+        self._command: list[str | Path] = [programs.patroni, folder / f"{name}.json"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped: list[int] = []
+        own = {
+            "name": name,
+            "restapi": {"listen": f"127.0.0.1:{rest_port}", "connect_address": f"127.0.0.1:{rest_port}"},
+            "etcd3": {"host": f"127.0.0.1:{etcd.port}"},
+            "postgresql": {
+                "listen": f"127.0.0.1:{self.port}",
+                "connect_address": f"127.0.0.1:{self.port}",
+                "data_dir": str(self.data),
+                "bin_dir": str(programs.postgres),
+                "pgpass": str(folder / name / "pgpass"),
+                "use_unix_socket": False,
+                "parameters": {"unix_socket_directories": ""},
+                "authentication": {
+                    "superuser": {"username": "postgres"},
+                    "replication": {"username": "replicator"},
+                    "rewind": {"username": "postgres"},
+                },
+            },
+        }
+        Path(self._command[1]).write_text(json.dumps({"scope": SCOPE, **settings, **own}), "utf-8")
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None and not self._stopped
+
+    def start(self) -> None:
+        assert self._process is None
+        self._process = _start(self._command, self._folder, self.log, signal.SIGTERM)
+
+    def _tree(self) -> list[int]:
+        """Patroni, the postmaster, which is a daemon of its own, and all that they have started."""
+        roots = [] if self._process is None else [self._process.pid]
+        try:
+            roots.append(int((self.data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0]))
+        except (OSError, ValueError):
+            pass
+        else:
+            if not self._is_postmaster(roots[-1]):
+                roots.pop()
+        parents = dict(_processes())
+        tree = [root for root in roots if root in parents]
+        for process in tree:  # It grows meanwhile.
+            tree += [child for child, parent in parents.items() if parent == process and child not in tree]
+        return tree
+
+    def _is_postmaster(self, process: int) -> bool:
+        """Whether it is this node's: the file of one that was killed may name a number that is another's now."""
+        try:
+            return Path(f"/proc/{process}/cwd").resolve() == self.data.resolve()
+        except OSError:
+            return False
+
+    def freeze(self) -> None:
+        """Stop every process where it stands: connections stay open, and nobody answers."""
+        # Parents first, so that nothing is started that is not found; twice, for what was being started.
+        for _ in range(2):
+            for process in self._tree():
+                if process not in self._stopped and _signal(process, signal.SIGSTOP):
+                    self._stopped.append(process)
+
+    def kill(self) -> None:
+        """SIGKILL to all, at one instant as far as anybody can see."""
+        if self._process is None:
+            return
+        self.freeze()
+        stopped, self._stopped = self._stopped, []
+        for process in stopped:
+            _signal(process, signal.SIGKILL)
+        self._process.wait(STOP_SECONDS)
+        self._process = None
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(Path(f"/proc/{process}").exists() and not _is_zombie(process) for process in stopped):
+            if time.monotonic() > deadline:
+                raise NotReady(f"{self.name} cannot be killed")
+            time.sleep(0.01)
+
+
+def _signal(process: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _is_zombie(process: int) -> bool:
+    try:
+        return re.search(r"\) Z", Path(f"/proc/{process}/stat").read_text("utf-8", "replace")) is not None
+    except OSError:
+        return True
+
+
+class Cluster:
+    """`strict`: where no standby is left, writers wait rather than be acknowledged by the primary alone."""
+
+    def __init__(self, programs: Programs, timing: Timing, *, strict: bool) -> None:
+        self.folder = own_folder("erply-failover-")
+        self._etcd: Etcd | None = None
+        self.nodes: list[Node] = []
+        try:
+            self._etcd = Etcd(programs, self.folder)
+            settings = _settings(timing, strict=strict)
+            for number in (1, 2, 3):
+                name = f"node{number}"
+                own_part = self.folder / name
+                own_part.mkdir(mode=0o700)
+                if identity := as_nobody():
+                    os.chown(own_part, identity["user"], identity["group"])
+                self.nodes.append(Node(programs, name, self.folder, self._etcd, settings))
+            for node in self.nodes:
+                node.start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def url(self, user: str = USER, database: str = DATABASE) -> str:
+        """Of all nodes, as a server is given it."""
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return f"postgresql://{user}@{hosts}/{database}?target_session_attrs=read-write"
+
+    def remove(self) -> None:
+        """End everything, however it stands."""
+        try:
+            for node in self.nodes:
+                node.kill()
+        finally:
+            if self._etcd is not None:
+                self._etcd.end()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def members(self) -> list[dict[str, Any]]:
+        """What Patroni says of all nodes; empty where none of those that are up answers."""
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            for node in self.nodes:
+                if node.is_up:
+                    try:
+                        answer = await http.get(f"{node.rest}/cluster")
+                        members: list[dict[str, Any]] = answer.json()["members"]
+                    except (httpx.HTTPError, ValueError, KeyError):
+                        continue
+                    return members
+        return []
+
+    async def primary(self, *, but: Node | None = None) -> Node | None:
+        """The node that says of itself that it is the primary, and holds the lock."""
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            for node in self.nodes:
+                if node.is_up and node is not but:
+                    try:
+                        answer = await http.get(f"{node.rest}/primary")
+                    except httpx.HTTPError:
+                        continue
+                    if answer.status_code == httpx.codes.OK:
+                        return node
+        return None
+
+    async def is_whole(self) -> bool:
+        """Whether all nodes are there, on one timeline, one of them a synchronous standby."""
+        members = await self.members()
+        roles = [member["role"] for member in members]
+        return (
+            roles.count("leader") == 1
+            and "sync_standby" in roles
+            and len(members) == len(self.nodes)
+            and {member["state"] for member in members} <= {"running", "streaming"}
+            and len({member.get("timeline") for member in members}) == 1
+        )
+
+
+def _settings(timing: Timing, *, strict: bool) -> dict[str, Any]:
+    access = [
+        "host all all 127.0.0.1/32 trust",
+        "host replication replicator 127.0.0.1/32 trust",
+    ]
+    return {
+        "log": {"level": "INFO"},
+        "bootstrap": {
+            "dcs": {
+                "ttl": timing.ttl,
+                "loop_wait": timing.loop_wait,
+                "retry_timeout": timing.retry_timeout,
+                "synchronous_mode": True,
+                "synchronous_mode_strict": strict,
+                "postgresql": {
+                    "use_pg_rewind": True,
+                    "remove_data_directory_on_rewind_failure": True,
+                    "use_slots": True,
+                    "pg_hba": access,
+                    "parameters": {
+                        "synchronous_commit": "on",
+                        "wal_log_hints": "on",
+                        "max_connections": 150,
+                        "shared_buffers": "64MB",
+                        "checkpoint_timeout": "60s",
+                        # A standby that has lost its primary looks for the next this often, and writers wait for it.
+                        "wal_retrieve_retry_interval": "500ms",
+                        # A host that is gone says nothing: its connections end when nobody answers for this long.
+                        "tcp_keepalives_idle": 5,
+                        "tcp_keepalives_interval": 2,
+                        "tcp_keepalives_count": 3,
+                        "tcp_user_timeout": "10s",
+                        "wal_receiver_timeout": "10s",
+                        "wal_sender_timeout": "10s",
+                    },
+                },
+            },
+            "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
+            "pg_hba": access,
+        },
+    }
