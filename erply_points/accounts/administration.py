@@ -208,6 +208,8 @@ async def back_up(stores: Stores, code: str, file: Path) -> None:
         await _files(stores).backup(checked_code(code), file)
     except FileNotFoundError:
         raise Invalid(f"There is no account {code}.") from None
+    except AccountInUse:
+        raise Invalid(f"Account {code} is in use by another process.") from None
     except NotADirectoryError:
         raise Invalid(f"There is no folder {file.parent}.") from None
     except FileExistsError:
