@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -237,7 +238,7 @@ def create_user(
 
 @main.group()
 def client() -> None:
-    """Make API clients, which call the Capillary and fabric endpoints."""
+    """Make, list and delete API clients, which call the Capillary and fabric endpoints."""
 
 
 @client.command("create")
@@ -252,6 +253,26 @@ def create_client(data: Path, code: str, name: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"key": key, "secret": secret}))
     else:
         click.echo(f"Client {name} of account {code} is ready.\nkey     {key}\nsecret  {secret}  (shown once)")
+
+
+@client.command("list")
+@_data
+@click.argument("code")
+def list_clients(data: Path, code: str) -> None:
+    """List the API clients of account CODE: key, when it was made, name."""
+    for each in _run(administration.list_clients(_stores(data), code)):
+        made = datetime.fromtimestamp(each.added_at, UTC)
+        click.echo(f"{each.key}\t{made:%Y-%m-%d %H:%M}Z\t{each.name}")
+
+
+@client.command("delete")
+@_data
+@click.argument("code")
+@click.argument("key")
+def delete_client(data: Path, code: str, key: str) -> None:
+    """Delete an API client of account CODE: its key, its secret and its tokens are refused at once."""
+    found = _run(administration.delete_client(_stores(data), code, key))
+    click.echo(f"Client {found.name} of account {code} is deleted.")
 
 
 @main.command("apply")
