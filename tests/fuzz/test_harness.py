@@ -6,16 +6,13 @@ The long run: `python tests/fuzz --inputs 1000000 --seed 1`, see docs/reliabilit
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
-from erply_points.accounts import passwords
 from erply_points.bulk.dispatcher import Dispatcher, Reply
 from erply_points.bulk.envelope import BulkRequest
 from fuzz import harness
@@ -25,15 +22,6 @@ from fuzz.inputs import Input, Keys, Maker
 INPUTS = int(os.environ.get("ERPLY_POINTS_FUZZ_INPUTS", "3000"))
 SEED = int(os.environ.get("ERPLY_POINTS_FUZZ_SEED", "1"))
 KEYS = Keys("a1", "s" * 40, "t" * 40, "a1.c", "secret", "a1.token", "profile")
-
-
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Argon2 with the least work it allows."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    passwords._nobody.cache_clear()
-    yield
-    passwords._nobody.cache_clear()
 
 
 @pytest.mark.timeout(60 + INPUTS / 50)
