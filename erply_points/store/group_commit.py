@@ -72,10 +72,16 @@ class GroupCommit:
             # Jobs that keep nothing form groups of their own, which are rolled back.
             while waiting and len(group) < GROUP_SIZE_MAX and waiting[0][0].keeps == group[0][0].keeps:
                 group.append(waiting.popleft())
-            await self._run_group(group)
+            lost = await self._run_group(group)
+            if isinstance(lost, OutcomeUnknown):  # Who waits behind it would wait as long, likely for the same.
+                while waiting:
+                    _settle(waiting.popleft()[1], StoreUnavailable("the database was lost in the commit before"))
 
     async def _run_group(self, group: Sequence[Waiting]) -> StoreUnavailable | None:
-        """Run and settle all of the group; return why the store could not even begin, if so."""
+        """Run and settle all of the group; return why the next need not be tried, if so.
+
+        The store could not even begin, or it was lost in the commit.
+        """
         jobs = [job for job, _ in group]
         begun = False
 
@@ -97,7 +103,7 @@ class GroupCommit:
                 return await self._run_one_by_one(group)
             for _, done in group:
                 _settle(done, error)
-            return unreachable
+            return error if isinstance(error, OutcomeUnknown) else unreachable
         for _, done in group:
             _settle(done, None)
         return None
@@ -108,7 +114,7 @@ class GroupCommit:
             if unreachable is None:
                 unreachable = await self._run_group([member])
             else:
-                _settle(member[1], unreachable)
+                _settle(member[1], StoreUnavailable(str(unreachable)))
         return unreachable
 
 

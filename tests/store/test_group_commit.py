@@ -262,6 +262,20 @@ async def test_what_may_be_kept_is_not_done_again(fake: FakeStore, run: Run) -> 
     assert fake.events[3:] == ["begin", "a", "b", "rollback"]
 
 
+async def test_who_waits_behind_a_lost_commit_is_told_at_once(fake: FakeStore, run: Run) -> None:
+    """Jobs that queue while a commit's outcome is sought are not begun, and told so; later ones are served."""
+    fake.hold()
+    fake.commits_failing, fake.failure = 1, OutcomeUnknown("the database was lost")
+    tasks = [run("a")]
+    await _let_run()
+    tasks += [run(name) for name in "bc"]
+    await _let_run()
+    fake.let_all()
+    assert [type(outcome) for outcome in await _outcomes(*tasks)] == [OutcomeUnknown] + [StoreUnavailable] * 2
+    assert await _outcomes(run("d")) == [None]
+    assert fake.events == ["begin", "a", "rollback", "begin", "d", "commit"]
+
+
 async def test_a_store_that_is_lost_is_tried_once_and_not_for_each_job(fake: FakeStore, run: Run) -> None:
     """If a group fails and then nothing can begin any more, the rest of the group is told at once."""
     fake.hold()
