@@ -1,12 +1,18 @@
-"""What benchmarks share: a client that costs next to nothing, rounds that hit all contenders alike."""
+"""What benchmarks share: a client that costs next to nothing, rounds that hit all contenders alike, machine facts."""
 
+import os
+import platform
+import re
 import selectors
 import socket
+import sqlite3
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlencode, urlsplit
@@ -174,3 +180,33 @@ def run(workloads: Sequence[Workload], rounds: int, warm_up: int = 1, compared: 
     for workload in workloads:
         lines += workload.rows()
     return "\n".join(lines)
+
+
+def fsync_microseconds(folder: Path, times: int = 50) -> float:
+    """What it costs here to make 4 kB durable."""
+    path = folder / "fsync-probe"
+    spent = []
+    with path.open("wb") as file:
+        for _ in range(times):
+            file.write(bytes(4096))
+            file.flush()
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            spent.append(time.perf_counter() - started)
+    path.unlink()
+    return statistics.median(spent) * 1e6
+
+
+def _processor() -> str:
+    """The processor by its name, where the system tells."""
+    known = Path("/proc/cpuinfo")
+    match = re.search(r"^model name\s*: (.*)$", known.read_text("utf-8"), re.MULTILINE) if known.exists() else None
+    return match[1].strip() if match else platform.machine()
+
+
+def machine(folder: Path) -> str:
+    return (
+        f"{os.cpu_count()} cores ({_processor()}), {platform.system()}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}, fsync of 4 kB {fsync_microseconds(folder):,.0f} us,"
+        f" load {os.getloadavg()[0]:.1f} at the start; {' '.join(sys.argv[1:]) or 'no options'}"
+    )

@@ -1,17 +1,13 @@
 """What a benchmark is asked and what it tells: its size, its tables, and whether its figures reach what is promised."""
 
 import argparse
-import os
-import platform
-import re
-import sqlite3
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from benchmarks import harness
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def run(measure: Measure, size: Size, parent: Path | None) -> Report:
     """Run a benchmark in a folder of its own; its report starts with what is known of the machine."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=parent) as name:
-        facts = machine(Path(name))
+        facts = harness.machine(Path(name))
         try:
             found = measure(Path(name), size)
         except NotPossible as reason:
@@ -106,33 +102,3 @@ def main(measure: Measure, doc: str | None) -> None:
 def table(reaches: Iterable[Reach]) -> str:
     heading = ["| work | against | reach | figure | |", "|---|---|---:|---:|---|"]
     return "\n".join([*heading, *(reach.row() for reach in reaches)])
-
-
-def fsync_microseconds(folder: Path, times: int = 50) -> float:
-    """What it costs here to make 4 kB durable."""
-    path = folder / "fsync-probe"
-    spent = []
-    with path.open("wb") as file:
-        for _ in range(times):
-            file.write(bytes(4096))
-            file.flush()
-            started = time.perf_counter()
-            os.fsync(file.fileno())
-            spent.append(time.perf_counter() - started)
-    path.unlink()
-    return statistics.median(spent) * 1e6
-
-
-def _processor() -> str:
-    """The processor by its name, where the system tells."""
-    known = Path("/proc/cpuinfo")
-    match = re.search(r"^model name\s*: (.*)$", known.read_text("utf-8"), re.MULTILINE) if known.exists() else None
-    return match[1].strip() if match else platform.machine()
-
-
-def machine(folder: Path) -> str:
-    return (
-        f"{os.cpu_count()} cores ({_processor()}), {platform.system()}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}, fsync of 4 kB {fsync_microseconds(folder):,.0f} us,"
-        f" load {os.getloadavg()[0]:.1f} at the start; {' '.join(sys.argv[1:]) or 'no options'}"
-    )
