@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import harness
 from benchmarks.harness import Contender, Workload
-from benchmarks.report import machine
 from support.postgres import Cluster, cluster
 from support.process import ServerProcess
 
@@ -258,7 +257,7 @@ def main() -> None:
     size = QUICK if options.quick else FULL
     rounds = options.rounds or size.rounds
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        facts = machine(Path(name))
+        facts = harness.machine(Path(name))
         bench = Bench(stack.enter_context(cluster(durable=True)), Path(name))
         with ExitStack() as servers:
             table = harness.run(_workloads(bench, size, servers), rounds)
