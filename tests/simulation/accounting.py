@@ -114,7 +114,7 @@ class Outcome:
     code: int
     """Of the whole."""
     answers: list[tuple[int, Record]] = field(default_factory=list)
-    """None if nothing was run."""
+    """Code and record of each sub-request; none if nothing was run."""
     replayed: str = ""
     firsts: list[Any] | None = None
     """Of a bulk with a key: what was answered first, once somebody has seen it."""
@@ -138,7 +138,9 @@ class Account(Oracle):
     firsts: dict[str, tuple[int, Record]] = field(default_factory=dict)
     """By requestID, when it was answered, and the answer."""
     _fresh: dict[str, Record] = field(default_factory=dict)
+    """What the bulk at hand has done, by requestID."""
     _looked_up: bool = False
+    """Whether the requestIDs of the bulk at hand are looked up: not if it only reads."""
 
     def outcome(self, bulk: Bulk) -> Outcome:
         """Do what a bulk asks for, or find what became of it before."""

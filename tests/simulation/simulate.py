@@ -20,33 +20,35 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from simulation.life import Lived, live
 
-PROGRESS_SECONDS = 30
+PROGRESS_SECONDS: Final = 30
+BATCH: Final = 16
+"""Lives that each process is given at a time."""
 
 
 def one_life(number: int, seed: int, folder: Path | None) -> Lived:
-    logging.getLogger("erply_points").setLevel(
-        logging.ERROR
-    )  # Of the faults that were planned there is no need to tell.
+    # Of the faults that were planned there is no need to tell.
+    logging.getLogger("erply_points").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         return asyncio.run(live(seed, number, Path(name)))
 
 
-def lives(seed: int, folder: Path | None, processes: int) -> Iterator[Lived]:
+def lives(seed: int, folder: Path | None, processes: int) -> Generator[Lived]:
     """One after the other, for ever."""
     numbers = iter(range(sys.maxsize))
     if processes == 1:
         yield from (one_life(number, seed, folder) for number in numbers)
     with multiprocessing.Pool(processes) as pool:
         while True:
-            batch = [next(numbers) for _ in range(4 * processes)]
+            batch = [next(numbers) for _ in range(BATCH * processes)]
             yield from pool.imap(partial(one_life, seed=seed, folder=folder), batch)
 
 
@@ -67,7 +69,7 @@ def main() -> int:
     if options.life is None:
         following = lives(options.seed, options.folder, options.processes)
     else:
-        following = iter([one_life(options.life, options.seed, options.folder)])
+        following = (one_life(number, options.seed, options.folder) for number in [first])
     for number, lived in enumerate(following, first):
         counts += lived.counts + Counter({"lives": 1, "steps": lived.steps})
         history.update(lived.digest.encode())
@@ -80,6 +82,7 @@ def main() -> int:
             print(f"{counts['steps']:,} steps", flush=True)
         if counts["steps"] >= options.steps:
             break
+    following.close()  # Now the others' processor time is counted.
     print("\n".join(f"{count:>11,} {what}" for what, count in sorted(counts.items(), key=lambda each: -each[1])))
     seconds = time.monotonic() - started
     print(f"Seed {options.seed}: {counts['steps']:,} steps in {seconds:,.0f} s, all as foretold.")
