@@ -62,11 +62,11 @@ def _erply_points(*arguments: str, folder: Path, stdin: str = "") -> None:
 class Ours:
     """The real server as users start it, with an account of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: Callable[[Path], ServerProcess] = ServerProcess) -> None:
         self.folder = folder
         _erply_points("account", "create", CODE, folder=folder)
         _erply_points("user", "create", CODE, "till", "--password-stdin", folder=folder, stdin="secret\n")
-        self.server = ServerProcess(folder)
+        self.server = start(folder)
         login = {"request": "verifyUser", "username": "till", "password": "secret", "sessionLength": 86_400}
         self.key = harness.call(self.server.url, {"clientCode": CODE, **login})["records"][0]["sessionKey"]
 
