@@ -24,10 +24,12 @@ from erply_points.store.sqlite.stores import SQLiteStores
 from erply_points.web import sandbox as control
 from erply_points.web import schemas
 from erply_points.web.capillary import CapillaryEndpoints
+from erply_points.web.doorman import ErplyDoorman
 from erply_points.web.erply import ErplyEndpoint
 from erply_points.web.fabric import FabricEndpoints
 from erply_points.web.faulty import SandboxEndpoint
 from erply_points.web.headers import SafeHeaders
+from erply_points.web.parameters import Bodies
 
 try:
     from erply_points.store.postgres.connection import shown
@@ -53,15 +55,16 @@ def place_of(settings: ServerSettings) -> str:
 def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
     """`clock` is that of all accounts; in a sandbox each has its own."""
     stores = stores_of(settings)
+    bodies = Bodies(settings)
     routes: list[BaseRoute] = [*schemas.routes(), Route("/health", _health)]
     if settings.sandbox_token:
         sandbox = Sandbox(stores, settings)
         accounts = sandbox.accounts
-        endpoint: ErplyEndpoint = SandboxEndpoint(SandboxDispatcher(accounts, clock), settings, sandbox)
+        endpoint: ErplyEndpoint = SandboxEndpoint(SandboxDispatcher(accounts, clock), settings, bodies, sandbox)
         routes += control.routes(sandbox, settings.sandbox_token)
     else:
         accounts = AccountPool(stores, lambda _: clock, settings)
-        endpoint = ErplyEndpoint(Dispatcher(accounts, clock), settings)
+        endpoint = ErplyEndpoint(Dispatcher(accounts, clock), settings, bodies)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -76,14 +79,16 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
 
     for call in CALLS:
         validator(call)  # Compiled now, so that no request waits for it.
-    dialects = (CapillaryEndpoints(accounts, settings), FabricEndpoints(accounts, settings))
+    dialects = (CapillaryEndpoints(accounts, bodies), FabricEndpoints(accounts, bodies))
     others = [route for dialect in dialects for route in dialect.routes()]
-    return Starlette(
+    app = Starlette(
         routes=[*endpoint.routes(), *others, *routes],
         middleware=[Middleware(SafeHeaders)],
         exception_handlers={404: _plain_error, 405: _plain_error},
         lifespan=lifespan,
     )
+    app.state.doorman = ErplyDoorman(accounts)
+    return app
 
 
 async def _health(_: Request) -> Response:

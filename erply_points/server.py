@@ -20,6 +20,8 @@ from erply_points.web.connections import bounded, watch
 
 SHUTDOWN_SECONDS: Final = 30
 BACKLOG: Final = 2_048
+ACCEPTS_AT_ONCE: Final = 16
+"""Connections that are accepted in one turn of the event loop."""
 DESCRIPTORS_SPARED: Final = 512
 """Files that are open for other reasons than connections: those of 64 accounts, mostly."""
 
@@ -57,7 +59,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Starlette, settings: ServerSettings, ready: Ready) -> None:
-        self._protocol = bounded(settings, closing=bool(settings.sandbox_token))
+        self._protocol = bounded(settings, app.state.doorman, closing=bool(settings.sandbox_token))
         super().__init__(
             uvicorn.Config(
                 app,
@@ -128,7 +130,10 @@ def serve(app: Starlette, settings: ServerSettings, listener: socket.socket, rea
 
     before = {number: signal.signal(number, ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        Server(app, _within_descriptors(settings), ready).run(sockets=[listener])
+        # libuv accepts one connection of each listening socket in a turn of its loop: under load, when turns are long,
+        # new clients would wait for seconds.
+        more = [listener.dup() for _ in range(ACCEPTS_AT_ONCE - 1)]
+        Server(app, _within_descriptors(settings), ready).run(sockets=[listener, *more])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

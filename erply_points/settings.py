@@ -26,6 +26,7 @@ class ServerSettings:
     account_requests_max: int = _limit(128, "Requests in progress of one account; one more is answered HTTP 503.")
     connections_max: int = _limit(12_000, "Open connections; for one more the one that waits the longest is closed.")
     body_size_max: int = _limit(4_000_000, "Bytes of a request body; a larger one is answered HTTP 413.")
+    bodies_size_max: int = _limit(64_000_000, "Bytes of the bodies of all requests in progress; above: HTTP 503.")
     head_size_max: int = _limit(131_072, "Bytes of a request's line and headers; larger ones are answered HTTP 431.")
     body_seconds_max: float = _limit(30.0, "Seconds that a request body may take; then it is answered HTTP 408.")
     head_seconds_max: float = _limit(10.0, "Seconds from a request's first byte to the end of its headers.")

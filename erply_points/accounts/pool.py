@@ -59,6 +59,7 @@ class AccountPool:
         self._inside = 0
         self._inside_of: Counter[str] = Counter()
         """Who is in `use`, also those who wait for an account to open; `_users` are those who have it."""
+        self._full_accounts = 0
         self._stores = stores
         self._clock_of = clock_of
         self._open: dict[str, Account] = {}
@@ -73,10 +74,11 @@ class AccountPool:
         """Keep the account open while the block runs. Raises UnknownAccount, Overloaded, StoreUnavailable."""
         if not is_account_code(code):
             raise UnknownAccount
-        if self.full or self._inside_of[code] >= self._limits.account_requests_max:
+        if not self.takes(code):
             raise Overloaded("too many requests are in progress")
         self._inside += 1
         self._inside_of[code] += 1
+        self._full_accounts += self._inside_of[code] == self._limits.account_requests_max
         try:
             account = self._open.get(code)
             if account is None:
@@ -90,6 +92,7 @@ class AccountPool:
                 self._last_used[code] = time.monotonic()
         finally:
             self._inside -= 1
+            self._full_accounts -= self._inside_of[code] == self._limits.account_requests_max
             self._inside_of[code] -= 1
             if not self._inside_of[code]:
                 del self._inside_of[code]
@@ -98,6 +101,15 @@ class AccountPool:
     def full(self) -> bool:
         """Whether the server has as many requests in progress as it takes: whoever comes now can be turned away."""
         return self._inside >= self._limits.requests_max
+
+    @property
+    def pressed(self) -> bool:
+        """Whether anyone would be turned away."""
+        return self._full_accounts > 0 or self.full
+
+    def takes(self, code: str) -> bool:
+        """Whether one more request of this account would be let in."""
+        return not self.full and self._inside_of[code] < self._limits.account_requests_max
 
     async def _open_account(self, code: str) -> Account:
         await self.close_idle(IDLE_SECONDS)

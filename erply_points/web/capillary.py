@@ -11,18 +11,18 @@ from erply_points.accounts.account import Account
 from erply_points.accounts.pool import AccountPool
 from erply_points.dialects import bodies, capillary, clients
 from erply_points.dialects.job import Refused, Reply, once
-from erply_points.settings import ServerSettings
 from erply_points.store.configuration import Client
 from erply_points.web.dialects import Credentials, Door, sent_credentials
+from erply_points.web.parameters import Bodies
 
 TOKEN_HEADER: Final = "x-cap-api-oauth-token"  # noqa: S105 - the header's name
 TOKEN_REQUEST: Final = "/schemas/capillary/tokenGenerate.request.json"  # noqa: S105 - the schema's path
 
 
 class CapillaryEndpoints:
-    def __init__(self, accounts: AccountPool, settings: ServerSettings) -> None:
-        self._door = Door(accounts, settings, capillary.error, 'Basic realm="erply-points"')
-        self._token_door = Door(accounts, settings, _token_error, 'Basic realm="erply-points"')
+    def __init__(self, accounts: AccountPool, bodies: Bodies) -> None:
+        self._door = Door(accounts, bodies, capillary.error, 'Basic realm="erply-points"')
+        self._token_door = Door(accounts, bodies, _token_error, 'Basic realm="erply-points"')
 
     def routes(self) -> list[Route]:
         return [

@@ -10,7 +10,7 @@ See docs/decisions/0051-connections.md.
 import asyncio
 import functools
 import time
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -28,18 +28,38 @@ TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _END
 TOO_MANY: Final = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n" + _END
 
 
+KEPT_BACK_MAX: Final = 65_536
+"""Bytes of a body; a larger one is no longer kept back."""
+
+
+class Doorman(Protocol):
+    """Who knows whether a request can be taken now."""
+
+    @property
+    def alert(self) -> bool:
+        """Whether there are requests that cannot."""
+        ...
+
+    def refusal(self, url: bytes, body: bytes) -> bytes | None:
+        """The whole HTTP response to one that cannot; None for one that may come in."""
+        ...
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. `bounded` makes the class that knows its limits."""
 
     limits: ClassVar[ServerSettings]
     opened: ClassVar[set["BoundedProtocol"]]
     waiting: ClassVar[dict["BoundedProtocol", None]]
-    """The connections that have no request in progress, the longest waiting first."""
+    """The connections from which something is expected, a request or the rest of one; the longest waiting first."""
+    doorman: ClassVar[Doorman]
     closing: ClassVar[bool]
     """Whether the application may close a request's connection, which ASGI has no word for, by `CLOSE`."""
 
     _waits_since: float
     """When it was opened, or its last answer was complete. All moments are those of `time.monotonic`."""
+    _head_complete = False
+    """Whether a request is in progress."""
     _head_since: float | None = None
     """When the first byte of the next request came."""
     _answers_since: float | None = None
@@ -48,6 +68,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """Bytes since the parser last made something of them: of a head, of trailers."""
     _running: RequestResponseCycle | None = None
     """The request that is being answered; `cycle` is the last that has come."""
+    _kept_back: bytearray | None = None
+    """The body of a request that has not been begun: where the doorman is alert, it may be turned away."""
     _refused = False
     """Whatever else comes is thrown away."""
 
@@ -83,15 +105,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self._head_since is None and self in self.waiting:
+        if self._head_since is None and not self._head_complete:
             self._head_since = time.monotonic()
         self._unparsed += len(data)
         super().data_received(data)
         if self._unparsed > self.limits.head_size_max and not self.transport.is_closing():
-            if self in self.waiting:
-                self._refuse(TOO_LARGE)
-            else:
+            if self._head_complete:
                 self.transport.abort()
+            else:
+                self._refuse(TOO_LARGE)
 
     def _refuse(self, answer: bytes) -> None:
         """Answer, and read on a while: a client that is still sending would not see it otherwise."""
@@ -100,26 +122,65 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._unparsed = 0
+        if self.doorman.alert and not self._head_complete and not self.expect_100_continue:
+            self._kept_back = bytearray()
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
         self._head_since = None
-        self.waiting.pop(self, None)
+        self._head_complete = True
         super().on_headers_complete()
         if self.closing:
             self.scope["extensions"] = {CLOSE: {"close": functools.partial(self._close, self.cycle)}}
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
-        super().on_body(body)
+        if self._kept_back is None:
+            super().on_body(body)
+        else:
+            self._kept_back += body
+            if len(self._kept_back) > KEPT_BACK_MAX:
+                self._let_in()
+
+    def _let_in(self) -> None:
+        body, self._kept_back = self._kept_back, None
+        self._begin()
+        if body:
+            super().on_body(bytes(body))
+
+    def _turn_away(self, answer: bytes) -> None:
+        """Answer a request that has not been begun, at a tenth of the cost."""
+        self._kept_back = None
+        self._head_since = None
+        self.transport.write(answer)
+        self._wait_again()
+        if not self.parser.should_keep_alive():
+            self.transport.close()
+
+    def _wait_again(self) -> None:
+        self._waits_since = time.monotonic()
+        self._head_complete = False
+        self.waiting.pop(self, None)
+        self.waiting[self] = None
 
     def on_message_complete(self) -> None:
         self._unparsed = 0
+        if self._kept_back is not None:
+            answer = self.doorman.refusal(self.url, bytes(self._kept_back))
+            if answer is not None and self.parser.get_method() != b"HEAD":
+                self._turn_away(answer)
+                return
+            self._let_in()
+        if self._head_complete:  # Otherwise it has been answered before it was complete.
+            self.waiting.pop(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         goes_on = bool(self.pipeline)
         super().on_response_complete()
         if not goes_on and not self.transport.is_closing():
-            self._waits_since = time.monotonic()
-            self.waiting[self] = None
+            self._wait_again()
 
     def _close(self, cycle: RequestResponseCycle) -> None:
         self.transport.close()
@@ -134,7 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.abort()
             return
         self._answers_since = None
-        if self not in self.waiting:
+        if self._head_complete:
             return
         if self._head_since is not None and now - self._head_since > self.limits.head_seconds_max:
             if not self._refused:
@@ -144,9 +205,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def bounded(limits: ServerSettings, *, closing: bool) -> type[BoundedProtocol]:
+def bounded(limits: ServerSettings, doorman: Doorman, *, closing: bool) -> type[BoundedProtocol]:
     """The protocol for one server."""
-    return type("Bounded", (BoundedProtocol,), {"limits": limits, "closing": closing, "opened": set(), "waiting": {}})
+    of_its_own = {"limits": limits, "doorman": doorman, "closing": closing, "opened": set(), "waiting": {}}
+    return type("Bounded", (BoundedProtocol,), of_its_own)
 
 
 async def watch(protocol: type[BoundedProtocol]) -> None:

@@ -16,12 +16,11 @@ from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.dialects import clients
 from erply_points.dialects.clients import Unauthorized
 from erply_points.dialects.job import DialectJob, Once, Operation, Refused, Reply
-from erply_points.settings import ServerSettings
 from erply_points.store.configuration import Client
 from erply_points.store.protocol import StoreUnavailable
 from erply_points.store.unit_of_work import Needs
 from erply_points.web.erply import RETRY_AFTER
-from erply_points.web.parameters import BodyRefused, read_body
+from erply_points.web.parameters import Bodies, BodyRefused
 
 Handler = Callable[[Account, Client, bytes], Awaitable[Reply]]
 
@@ -64,7 +63,7 @@ class Door:
     """Lets requests of one dialect in: each gets an answer in that dialect's shape."""
 
     accounts: AccountPool
-    settings: ServerSettings
+    bodies: Bodies
     error: Callable[[int], Reply]
     """The answer to a status: 401, 408, 413, 415, 429, 500 or 503."""
     challenge: str
@@ -77,12 +76,14 @@ class Door:
         if self.accounts.full:
             return self._response(self.error(503))
         try:
-            body = await read_body(request, self.settings)
+            body = await self.bodies.read(request)
             reply = await self._reply(credentials, body, handle)
         except BodyRefused as refused:
             return self._response(self.error(refused.http_status), close=True)
         except ClientDisconnect:
             return Response(status_code=400)
+        finally:
+            self.bodies.release(request)
         return self._response(reply)
 
     async def _reply(self, sent: Credentials | Callable[[bytes], Credentials], body: bytes, handle: Handler) -> Reply:

@@ -14,10 +14,10 @@ from erply_points.accounts.pool import AccountPool
 from erply_points.calls.call import DEFAULT_CURRENCY, Context
 from erply_points.dialects import clients, fabric
 from erply_points.dialects.job import Refused, Reply, once
-from erply_points.settings import ServerSettings
 from erply_points.store.configuration import Client
 from erply_points.store.unit_of_work import Needs
 from erply_points.web.dialects import Door, sent_credentials
+from erply_points.web.parameters import Bodies
 
 _NEEDS: Final[Needs] = {"currencies": {DEFAULT_CURRENCY}}
 _TOKEN_ERRORS: Final = {400: "unsupported_grant_type", 401: "invalid_client"}
@@ -25,9 +25,9 @@ _TOKEN_ERRORS: Final = {400: "unsupported_grant_type", 401: "invalid_client"}
 
 
 class FabricEndpoints:
-    def __init__(self, accounts: AccountPool, settings: ServerSettings) -> None:
-        self._door = Door(accounts, settings, fabric.error, "Bearer")
-        self._token_door = Door(accounts, settings, _token_error, 'Basic realm="erply-points"')
+    def __init__(self, accounts: AccountPool, bodies: Bodies) -> None:
+        self._door = Door(accounts, bodies, fabric.error, "Bearer")
+        self._token_door = Door(accounts, bodies, _token_error, 'Basic realm="erply-points"')
 
     def routes(self) -> list[Route]:
         return [

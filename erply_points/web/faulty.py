@@ -13,6 +13,7 @@ from erply_points.sandbox.dispatcher import with_error
 from erply_points.settings import ServerSettings
 from erply_points.web.connections import CLOSE
 from erply_points.web.erply import ErplyEndpoint, encoded
+from erply_points.web.parameters import Bodies
 
 
 class Dropped(Response):
@@ -33,8 +34,8 @@ class Cut(Response):
 
 
 class SandboxEndpoint(ErplyEndpoint):
-    def __init__(self, dispatcher: Dispatcher, settings: ServerSettings, sandbox: Sandbox) -> None:
-        super().__init__(dispatcher, settings)
+    def __init__(self, dispatcher: Dispatcher, settings: ServerSettings, bodies: Bodies, sandbox: Sandbox) -> None:
+        super().__init__(dispatcher, settings, bodies)
         self._sandbox = sandbox
 
     async def _reply(self, bulk: BulkRequest, started: float) -> Response:

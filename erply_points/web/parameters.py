@@ -18,6 +18,8 @@ from erply_points.settings import ServerSettings
 
 DRAINED_MAX: Final = 64_000_000
 FIELDS_MAX: Final = 20_000
+HELD: Final = "erply_points.held"
+"""In a request's scope: the bytes of its body that are held."""
 
 
 # It would write a line for each broken body, and a byte of it: a stranger could fill the log.
@@ -52,48 +54,73 @@ class BodyEncoded(BodyRefused):
     sentence = "A request body must not be compressed."
 
 
-async def read(request: Request, settings: ServerSettings) -> dict[str, Any]:
-    """Raises Malformed, BodyRefused."""
-    query = _form(request.scope["query_string"])
-    if request.method != "POST":
-        return query
-    body = await read_body(request, settings)
-    if not body:
-        return query
-    sent = await _parse(request, body)
-    if not query:
-        return sent
-    merged = RepeatedKeys({**query, **sent})
-    if isinstance(sent, RepeatedKeys):
-        merged.repeated = sent.repeated
-    elif isinstance(query, RepeatedKeys) and query.repeated not in sent:
-        merged.repeated = query.repeated
-    return merged
+class ServerFull(BodyRefused):
+    """The server holds as many bodies as it takes."""
+
+    http_status = 503
+    sentence = "The server is busy and has not begun this; try again soon."
 
 
-async def read_body(request: Request, settings: ServerSettings) -> bytes:
-    """Raises BodyTooLarge, BodyTooSlow, BodyEncoded."""
-    size_max = settings.body_size_max
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(settings.body_seconds_max):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= size_max:
-                    chunks.append(chunk)
-                elif size > DRAINED_MAX:
-                    raise BodyTooLarge
-                else:
-                    # Read on and keep nothing: a client that is still sending would not see an answer.
-                    chunks.clear()
-    except TimeoutError:
-        raise BodyTooSlow from None
-    if size > size_max:
-        raise BodyTooLarge
-    if request.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
-        raise BodyEncoded  # Once it is read: a client that is still sending would not see an answer.
-    return b"".join(chunks)
+class Bodies:
+    """Reads the bodies of requests: each within its limits, and all that are held at once within theirs."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._held = 0
+
+    async def read(self, request: Request) -> bytes:
+        """The body counts as held until it is released. Raises BodyRefused."""
+        size_max = self._settings.body_size_max
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._settings.body_seconds_max):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= size_max:
+                        chunks.append(chunk)
+                        self._hold(request, len(chunk))
+                    elif size > DRAINED_MAX:
+                        raise BodyTooLarge
+                    else:
+                        # Read on and keep nothing: a client that is still sending would not see an answer.
+                        chunks.clear()
+                        self.release(request)
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if size > size_max:
+            raise BodyTooLarge
+        if request.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
+            raise BodyEncoded  # Once it is read: a client that is still sending would not see an answer.
+        return b"".join(chunks)
+
+    def _hold(self, request: Request, size: int) -> None:
+        if self._held + size > self._settings.bodies_size_max:
+            raise ServerFull
+        self._held += size
+        request.scope[HELD] = request.scope.get(HELD, 0) + size
+
+    def release(self, request: Request) -> None:
+        """To be called when the request has been answered, whatever became of it."""
+        self._held -= request.scope.pop(HELD, 0)
+
+    async def parameters(self, request: Request) -> dict[str, Any]:
+        """The parameters of a call: of the query and of the body. Raises Malformed, BodyRefused."""
+        query = _form(request.scope["query_string"])
+        if request.method != "POST":
+            return query
+        body = await self.read(request)
+        if not body:
+            return query
+        sent = await _parse(request, body)
+        if not query:
+            return sent
+        merged = RepeatedKeys({**query, **sent})
+        if isinstance(sent, RepeatedKeys):
+            merged.repeated = sent.repeated
+        elif isinstance(query, RepeatedKeys) and query.repeated not in sent:
+            merged.repeated = query.repeated
+        return merged
 
 
 async def _parse(request: Request, body: bytes) -> dict[str, Any]:

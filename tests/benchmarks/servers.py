@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +29,11 @@ def erply_points(*arguments: str, folder: Path, stdin: str = "") -> None:
 class Ours:
     """The real server as users start it, with an account of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: Callable[[Path], ServerProcess] = ServerProcess) -> None:
         self.folder = folder
         erply_points("account", "create", CODE, folder=folder)
         erply_points("user", "create", CODE, "till", "--password-stdin", folder=folder, stdin="secret\n")
-        self.server = ServerProcess(folder)
+        self.server = start(folder)
         login = {"request": "verifyUser", "username": "till", "password": "secret", "sessionLength": 86_400}
         self.key = harness.call(self.server.url, {"clientCode": CODE, **login})["records"][0]["sessionKey"]
 

@@ -65,7 +65,8 @@ def _tried(run: Callable[[Any], Any]) -> Callable[[bytes], None]:
             except bodies.Malformed:
                 break
         try:
-            params = run(parameters.read(_request(content_type, query, body), ServerSettings(data=Path())))
+            reader = parameters.Bodies(ServerSettings(data=Path()))
+            params = run(reader.parameters(_request(content_type, query, body)))
         except parameters.Malformed:
             return
         bulk = envelope.decode(params, {}, "")

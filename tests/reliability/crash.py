@@ -35,6 +35,7 @@ import httpx
 from erply_points.accounts.administration import check_account
 from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
+from reliability.processes import processor_seconds
 from support.client import Erply, Record
 from support.process import ServerProcess
 from support.shop import new_account
@@ -190,11 +191,6 @@ class Figures:
         )
 
 
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 class Crash:
     """One account that lives through many kills."""
 
@@ -232,7 +228,7 @@ class Crash:
                 if self._key:
                     await till.balance(self._customers[0])
                     self.figures.startups.append(time.perf_counter() - started)
-                    self.figures.cpu.append(_processor_seconds(server.process.pid))
+                    self.figures.cpu.append(processor_seconds(server.process.pid))
                 else:
                     self._key = (await till.log_in()).key
                     self._customers = [await till.customer(points=10**7) for _ in range(CUSTOMERS)]

@@ -234,14 +234,16 @@ async def test_compressed_bodies_are_refused(strict: ServerProcess, till: Erply,
     assert plain.json()["status"]["errorCode"] == 0
 
 
-async def test_many_idle_connections_keep_nobody_out(strict: ServerProcess, till: Erply) -> None:
-    """Above the limit the connection that has waited the longest makes room, and tills are served throughout."""
+@pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"Content-Length: 99\r\n\r\nx"], ids=["idle", "head", "body"])
+async def test_many_connections_keep_nobody_out(strict: ServerProcess, till: Erply, sent: bytes) -> None:
+    """Above the limit the connection that has kept the server waiting the longest makes room; tills are served."""
     with contextlib.ExitStack() as stack:
         idle = []
         for number in range(3 * CONNECTIONS_MAX):
             idle.append(stack.enter_context(connect(strict)))
+            idle[-1].sendall(sent)
             if number % 50 == 0:
                 assert await till.records("getVatRates")
-        assert rest(idle[0]) == b""
+        assert rest(idle[0]) == b""  # Not even 408: it did not last as long.
         async with httpx.AsyncClient(base_url=strict.url, trust_env=False) as late:
             assert (await late.get("/health")).json() == {"status": "ok"}

@@ -87,6 +87,31 @@ async def test_a_body_that_never_ends_is_given_up(tmp_path: Path) -> None:
         assert (await http.post("/api/", content=b"", headers=FORM)).status_code == 200
 
 
+async def test_bodies_are_limited_all_together(tmp_path: Path) -> None:
+    """While the bodies in progress are as large as the server takes, one more is told to come again."""
+    app = create_app(ServerSettings(data=tmp_path, bodies_size_max=1_000))
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def in_two_parts() -> AsyncIterator[bytes]:
+        yield b"a=" + b"x" * 698
+        held.set()
+        await go_on.wait()
+        yield b"x" * 100
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://erply.test") as http:
+        slow = asyncio.create_task(http.post("/api/", content=in_two_parts(), headers=FORM))
+        await held.wait()
+        for path, content in (("/api/", b"a=" + b"x" * 398), ("/v1/members", b"x" * 400)):
+            response = await http.post(path, content=content)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert response.headers["connection"] == "close"
+        assert (await http.post("/api/", content=b"a=" + b"x" * 198)).status_code == 200
+        go_on.set()
+        assert (await slow).status_code == 200
+        for _ in range(5):
+            assert (await http.post("/api/", content=b"a=" + b"x" * 998)).status_code == 200
+
+
 async def test_many_fields_and_a_large_bulk_within_the_limit(shop: Shop) -> None:
     """A form of thousands of fields and a bulk of 100 long sub-requests are no trouble."""
     rows = {f"amount{n}": "1" for n in range(1, 1_001)} | {f"itemName{n}": "x" * 200 for n in range(1, 1_001)}
