@@ -1,6 +1,6 @@
 """The main job, the story of three systems and the state machines, on PostgreSQL: the same tests as on SQLite.
 
-ERPLY_POINTS_EXAMPLES sets how many histories the machines try (default 2, always the same ones). The whole of the other
+ERPLY_POINTS_EXAMPLES sets how many histories the machines try (default 1, always the same). The whole of the other
 tests runs on PostgreSQL with ERPLY_POINTS_STORE=postgres, but for those that look into SQLite's files.
 """
 
@@ -31,7 +31,7 @@ __all__ = [
     "test_three_systems_on_one_ledger",
 ]
 
-EXAMPLES = int(os.environ.get("ERPLY_POINTS_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("ERPLY_POINTS_EXAMPLES", "1"))
 
 
 @pytest.fixture
