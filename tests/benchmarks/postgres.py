@@ -99,7 +99,7 @@ class Bench:
             (["user", "create", code, "till", "--password-stdin"], "secret\n"),
         ):
             command = [sys.executable, "-m", "erply_points", *arguments]
-            subprocess.run(command, input=stdin, text=True, check=True, capture_output=True, env=environment)  # noqa: S603
+            subprocess.run(command, input=stdin, text=True, check=True, capture_output=True, env=environment)
         asyncio.run(self._fill(code))
 
     async def _fill(self, code: str) -> None:
@@ -111,7 +111,7 @@ class Bench:
     def check(self, code: str) -> None:
         environment = {**os.environ, "ERPLY_POINTS_DATABASE_URL": self.url}
         command = [sys.executable, "-m", "erply_points", "check", code]
-        subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: S603 - our own program
+        subprocess.run(command, check=True, capture_output=True, env=environment)
 
     async def redemptions(self, code: str) -> int:
         connection = await asyncpg.connect(self.url)
@@ -130,7 +130,7 @@ class Bench:
         environment = {**os.environ, "PGOPTIONS": f"-c search_path=account_{code}"}
 
         def work(_: int) -> float:
-            shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout  # noqa: S603
+            shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
             found = re.search(r"tps = ([0-9.]+)", shown)
             assert found, shown
             return transactions / float(found[1])
@@ -166,7 +166,7 @@ class Ours:
 def _obvious(url: str, schema: str) -> Iterator[str]:
     environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "benchmarks.obvious_asyncpg", url, schema]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         match = re.search(r"http://\S+:\d+", process.stdout.readline())
         assert match, "the obvious server did not start"

@@ -100,7 +100,7 @@ def test_without_the_driver_the_rest_works(tmp_path: Path) -> None:
     without = "import sys; sys.modules['asyncpg'] = None; from erply_points.cli import main; main()"
     place = [("--data", str(tmp_path)), ("--database-url", f"postgresql://points:{PASSWORD}@127.0.0.1/points")]
     ended = [
-        subprocess.run(  # noqa: S603 - our own program
+        subprocess.run(
             [sys.executable, "-c", without, "account", "list", *options], capture_output=True, text=True, check=False
         )
         for options in place
