@@ -2,7 +2,6 @@
 
 import asyncio
 import fnmatch
-import functools
 import json
 import logging
 import os
@@ -25,56 +24,15 @@ from erply_points.accounts import administration, rights
 from erply_points.accounts.administration import Invalid
 from erply_points.accounts.declaration import InvalidFile, WouldLose
 from erply_points.accounts.settings import InvalidSetting, described
-from erply_points.app import KNOWS_POSTGRES, create_app, place_of, stores_of
+from erply_points.app import create_app, place_of, stores_of
 from erply_points.contract import cases, reporters, runner, wire
+from erply_points.place import named_place, with_place
 from erply_points.server import Server, listen, serve, url_of
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import StoreUnavailable
 from erply_points.workers import WORKERS_MAX, Workers, listen_together, worker_command
 
 T = TypeVar("T")
-
-_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
-
-
-def _place(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where the accounts are, and the settings that say the same: `place`."""
-
-    @click.option(
-        "--data",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("data"),
-        envvar="ERPLY_POINTS_DATA",
-        show_default="./data, or $ERPLY_POINTS_DATA",
-        help="Folder with one file per account.",
-    )
-    @click.option(
-        "--database-url",
-        metavar="URL",
-        envvar="ERPLY_POINTS_DATABASE_URL",
-        show_envvar=True,
-        help="PostgreSQL database to use in place of the folder: docs/postgres.md.",
-    )
-    @functools.wraps(command)
-    def with_place(data: Path, database_url: str | None, **options: Any) -> None:
-        source = click.get_current_context().get_parameter_source
-        if database_url and source("data") is _COMMAND_LINE:
-            if source("database_url") is _COMMAND_LINE:
-                raise click.UsageError("Accounts are in --data or in --database-url, not in both.")
-            database_url = None  # What is said on the command line counts for more than the environment.
-        if database_url:
-            _check_url(database_url)
-        command(place=ServerSettings(data=data, database_url=database_url or ""), **options)
-
-    return with_place
-
-
-def _check_url(url: str) -> None:
-    """Says nothing of the URL itself, which may hold a password."""
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise click.UsageError("A database URL begins with postgresql://.")
-    if not KNOWS_POSTGRES:
-        raise click.UsageError("PostgreSQL needs its driver: pip install 'erply-points[postgres]'.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,7 +53,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 @main.command("serve")
-@_place
+@with_place
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--sandbox", is_flag=True, help="Serve /sandbox/ too, which moves time and plans failures: for tests.")
@@ -194,7 +152,7 @@ def _at_eof(stop: Callable[[], object]) -> None:
 
 
 @main.command()
-@_place
+@with_place
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")
 @click.option("--once", is_flag=True, help="Stop after the demonstration.")
 def demo(place: ServerSettings, port: int, *, once: bool) -> None:
@@ -248,7 +206,7 @@ _SETTINGS_HELP = "\b\nSettings the server acts on:\n" + "\n".join(
 
 
 @account.command("create", epilog=_SETTINGS_HELP)
-@_place
+@with_place
 @click.argument("code")
 @click.option("--name", default="", help="What the account is called.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", callback=_pairs, help="A setting; repeatable.")
@@ -259,7 +217,7 @@ def create_account(place: ServerSettings, code: str, name: str, settings: dict[s
 
 
 @account.command("set", epilog=_SETTINGS_HELP)
-@_place
+@with_place
 @click.argument("code")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...", callback=_pairs)
 def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> None:
@@ -270,7 +228,7 @@ def set_account(place: ServerSettings, code: str, settings: dict[str, str]) -> N
 
 
 @account.command("list")
-@_place
+@with_place
 def list_accounts(place: ServerSettings) -> None:
     """List the accounts of the data folder or the database."""
     for code, name in _run(administration.list_accounts(stores_of(place))):
@@ -292,7 +250,7 @@ def user() -> None:
 
 
 @user.command("create", epilog=_RIGHTS_HELP)
-@_place
+@with_place
 @click.argument("code")
 @click.argument("username")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
@@ -328,7 +286,7 @@ def client() -> None:
 
 
 @client.command("create")
-@_place
+@with_place
 @click.argument("code")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print the key and the secret as one JSON object.")
@@ -342,7 +300,7 @@ def create_client(place: ServerSettings, code: str, name: str, *, as_json: bool)
 
 
 @main.command("apply")
-@_place
+@with_place
 @click.argument("code")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
@@ -367,18 +325,10 @@ def apply_command(place: ServerSettings, code: str, file: IO[str], *, dry_run: b
         click.echo("Nothing was changed: this was a look.")
 
 
-def _place_named(_context: click.Context, _parameter: click.Parameter, text: str) -> ServerSettings:
-    """A folder, or a database by its URL."""
-    if "://" not in text:
-        return ServerSettings(data=Path(text))
-    _check_url(text)
-    return ServerSettings(database_url=text)
-
-
 @main.command("copy")
 @click.argument("code")
-@click.option("--from", "source", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is.")
-@click.option("--to", "target", required=True, metavar="DIR|URL", callback=_place_named, help="Where it is to be, too.")
+@click.option("--from", "source", required=True, metavar="DIR|URL", callback=named_place, help="Where it is.")
+@click.option("--to", "target", required=True, metavar="DIR|URL", callback=named_place, help="Where it is to be, too.")
 def copy_command(code: str, source: ServerSettings, target: ServerSettings) -> None:
     """Copy account CODE from a data folder or a PostgreSQL database to another.
 
@@ -396,7 +346,7 @@ def copy_command(code: str, source: ServerSettings, target: ServerSettings) -> N
 
 
 @main.command()
-@_place
+@with_place
 @click.argument("code", required=False)
 def check(place: ServerSettings, code: str | None) -> None:
     """Prove that no point was lost or made: for every customer, earned = remaining + redeemed + expired + reversed.

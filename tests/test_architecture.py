@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "erply_points"
 LAYERS = (
     "testing",
     "cli",
+    "place",
     "contract",
     "demonstration",
     "workers",

@@ -28,7 +28,7 @@ async def used(shop: Shop, transaction_id: int) -> Record:
 
 def kept(shop: Shop) -> list[tuple[Any, ...]]:
     """The corrections as the database has them: transaction, moment, user, before, after."""
-    with contextlib.closing(sqlite3.connect(shop.settings.data / f"{shop.code}.db")) as database:
+    with contextlib.closing(sqlite3.connect(shop.folder / f"{shop.code}.db")) as database:
         found = database.execute("SELECT transaction_id, at, username, before, after FROM corrections ORDER BY id")
         rows = [(*row[:3], json.loads(row[3]), json.loads(row[4])) for row in found]
     database.close()

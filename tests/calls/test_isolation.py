@@ -37,7 +37,7 @@ sub_requests = st.one_of(
 
 def rows(shop: Shop) -> list[str]:
     """Every row of an account's database."""
-    database = sqlite3.connect(shop.settings.data / f"{shop.code}.db")
+    database = sqlite3.connect(shop.folder / f"{shop.code}.db")
     try:
         return list(database.iterdump())
     finally:

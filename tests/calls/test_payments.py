@@ -104,7 +104,7 @@ async def test_attributes_and_signatures(shop: Shop) -> None:
     assert record["attributes"] == [{"attributeName": "a", "attributeType": "text", "attributeValue": "b"}]
     assert record["longAttributes"] == [{"attributeName": "c", "attributeValue": "d"}]
     assert not {"signature", "signatureIV"} & record.keys()
-    for path in shop.settings.data.iterdir():
+    for path in shop.folder.iterdir():
         assert b"SIGNED" not in path.read_bytes()
 
 
@@ -117,7 +117,7 @@ async def test_only_four_digits_of_a_card(shop: Shop) -> None:
     record = await read(shop, payment)
     assert record["cardNumber"] == "9999"
     assert record["attributes"][0]["attributeValue"] == "9999"
-    for path in shop.settings.data.iterdir():
+    for path in shop.folder.iterdir():
         assert b"1119999" not in path.read_bytes()
 
 

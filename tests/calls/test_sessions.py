@@ -139,7 +139,7 @@ async def test_keys_and_passwords_are_kept_hashed_only(shop: Shop) -> None:
     """The account's file holds argon2id of the password and SHA-256 of the key, and neither itself."""
     await administration.create_user(stores_of(shop.settings), shop.code, "manager", "ülemuse-saladus")
     shop.key = (await shop.record("verifyUser", username="manager", password="ülemuse-saladus"))["sessionKey"]
-    database = sqlite3.connect(shop.settings.data / f"{shop.code}.db")
+    database = sqlite3.connect(shop.folder / f"{shop.code}.db")
     try:
         stored = [row[0] for row in database.execute("SELECT password_hash FROM users")]
         hashes = [bytes(row[0]) for row in database.execute("SELECT key_hash FROM sessions")]
@@ -151,7 +151,7 @@ async def test_keys_and_passwords_are_kept_hashed_only(shop: Shop) -> None:
     assert [len(each) for each in hashes] == [32, 32]
     assert shop.key not in dump
     assert "saladus" not in dump
-    for path in shop.settings.data.iterdir():
+    for path in shop.folder.iterdir():
         assert shop.key.encode() not in path.read_bytes()
         assert "ülemuse-saladus".encode() not in path.read_bytes()
         assert bytes.fromhex(shop.key) not in path.read_bytes()
@@ -175,6 +175,6 @@ async def test_sessions_survive_a_restart(tmp_path: Path) -> None:
 
 async def test_files_are_for_their_owner_only(shop: Shop) -> None:
     """The account's file and its folder cannot be read by other users of the machine."""
-    data = shop.settings.data
+    data = shop.folder
     assert data.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in data.iterdir())

@@ -203,5 +203,5 @@ async def test_passwords_and_pictures_of_customers_are_never_kept(shop: Shop) ->
     record = await shop.record("getCustomers")
     assert "password" not in record
     assert "imageContent" not in record
-    for path in shop.settings.data.iterdir():
+    for path in shop.folder.iterdir():
         assert b"hunter2!" not in path.read_bytes()

@@ -168,7 +168,7 @@ async def test_the_pins_of_another_account(till: Shop) -> None:
     assert await codes(neighbour, "0042") == [0]
     hashes = []
     for code in (till.code, neighbour.code):
-        database = sqlite3.connect(till.settings.data / f"{code}.db")
+        database = sqlite3.connect(till.folder / f"{code}.db")
         hashes += [text for (text,) in database.execute("SELECT pin_hash FROM users WHERE pin_hash <> ''")]
         database.close()
     assert len(set(hashes)) == 3

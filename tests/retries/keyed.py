@@ -189,7 +189,7 @@ SALE_CHANGES: Final = 18 - 30 + 5
 
 
 def file_of(shop: Shop) -> Path:
-    return shop.settings.data / f"{shop.code}.db"
+    return shop.folder / f"{shop.code}.db"
 
 
 _RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -125,7 +125,7 @@ async def test_an_older_file_learns_to_keep_answers(shop: Shop) -> None:
     """A file from before there were keys opens, keeps what it has, and keeps answers from then on."""
     customer = await shop.customer(points=100)
     await send(shop, by_uuid("before", [receipt(customer)]))
-    _as_before(file_of(shop), shop.settings.data / "older.db")
+    _as_before(file_of(shop), shop.folder / "older.db")
     older = Shop(shop.http, "older", shop.settings, shop.clock)
     older.key = shop.key
     assert await older.balance(customer) == 118

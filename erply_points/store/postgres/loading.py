@@ -186,13 +186,12 @@ async def read(connection: Connection, needs: Needs, lots_max: int = LOTS_READ_A
     return loaded
 
 
-async def whole_wallet(connection: Connection, key: WalletKey) -> Wallet | None:
-    """A wallet with all of its open lots; None for a customer without points."""
-    asked = _columns([key], 2)
+async def whole_wallets(connection: Connection, keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
+    """Wallets with all of their open lots; none for a customer without points."""
+    asked = _columns(keys, 2)
     answer = await connection.fetchrow(_together((), with_wallets=True), *asked, *asked, ALL_LOTS)
     assert answer is not None, "a row of arrays is always answered"
-    found = await _wallets(connection, answer[0], answer[1], ALL_LOTS)
-    return found[0][1] if found else None
+    return dict(await _wallets(connection, answer[0], answer[1], ALL_LOTS))
 
 
 async def _wallets(
@@ -244,28 +243,29 @@ async def _balances(connection: Connection, queries: Iterable[BalanceQuery]) -> 
     answered = []
     for query in queries:
         found = await connection.fetch(_BALANCES, *query)
-        answered.append((query, tuple([await _balance(connection, query, *values) for values in found])))
+        # What became available since the last entry may have repaid what is owed before it expired: the ledger knows.
+        owing = [(row[0], query.currency_id) for row in found if row[3] and row[6] is None]
+        wallets = await whole_wallets(connection, owing) if owing else {}
+        balances = (_balance(query, wallets.get((row[0], query.currency_id)), *row) for row in found)
+        answered.append((query, tuple(balances)))
     return answered
 
 
-async def _balance(
-    connection: Connection,
+def _balance(
     query: BalanceQuery,
+    owing: Wallet | None,
     customer_id: int,
     is_known: bool,  # noqa: FBT001 - a column
     balance: int,
-    shortfall: int,
+    _shortfall: int,
     expired: int,
     expiring: int,
     historic: int | None,
 ) -> Balance:
     if historic is not None:
         return Balance(customer_id, is_known, historic, 0)
-    if shortfall:
-        # What became available since the last entry may have repaid it before it expired: the ledger knows.
-        wallet = await whole_wallet(connection, (customer_id, query.currency_id))
-        assert wallet is not None, "a wallet that owes is there"
-        settled = settle(wallet, query.at).wallet
+    if owing is not None:
+        settled = settle(owing, query.at).wallet
         expiring = sum(lot.remaining for lot in settled.lots if lot.expires_at <= query.expiring_before)
         return Balance(customer_id, True, settled.totals.balance, min(expiring, max(settled.totals.balance, 0)))
     return Balance(customer_id, is_known, balance - expired, expiring)

@@ -118,8 +118,8 @@ class PostgresTransaction:
     async def _load_whole_wallet(self, key: WalletKey) -> None:
         with translated_errors():
             await self._flush()
-            wallet = await loading.whole_wallet(self.connection, key)
-        lookups.keep(self.work, {}, [("wallets", key, wallet)] if wallet else [])
+            found = await loading.whole_wallets(self.connection, [key])
+        lookups.keep(self.work, {}, [("wallets", key, wallet) for key, wallet in found.items()])
 
     async def list(self, listing: Listing) -> Page:
         page: Page = await self._run(self._list(listing))
