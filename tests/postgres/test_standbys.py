@@ -25,10 +25,19 @@ class Standby:
     admin: "asyncpg.Connection[asyncpg.Record]"
 
     async def name(self, names: str) -> None:
-        await self.admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        await self.change("synchronous_standby_names", names)
+
+    async def change(self, setting: str, value: str) -> None:
+        """Change a setting of the whole cluster."""
+        await self.admin.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
         await self.admin.execute("SELECT pg_reload_conf()")
-        while await self.admin.fetchval("SHOW synchronous_standby_names") != names:  # noqa: ASYNC110 - another process's
+        while await self.admin.fetchval(f"SHOW {setting}") != value:  # noqa: ASYNC110 - another process does it
             await asyncio.sleep(0.02)
+
+    async def connections(self) -> set[int]:
+        """The server's."""
+        found = await self.admin.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'erply-points'")
+        return {process for (process,) in found}
 
     async def interrupt(self, how: str, work: Awaitable[Reply]) -> Reply:
         """What `work` returns, whose commits wait for the standby until that wait is ended."""
@@ -79,3 +88,19 @@ async def test_what_a_standby_has_not_is_no_success(standby: Standby, how: str) 
     assert (answer.codes, answer.replayed) == ([0], "true")
     assert len(await shop.records("getUsedRewardPointRecords", customerID=customer)) == 1
     assert await shop.check() == []
+
+
+async def test_a_primary_that_only_reads_now_is_let_go_of(standby: Standby) -> None:
+    """On a host that has lost its place nothing is kept, and no connection to it; when it writes again all is well."""
+    shop = standby.shop
+    customer = await shop.customer(points=100)
+    before = await standby.connections()
+    await standby.change("default_transaction_read_only", "on")
+    assert (await send(shop, Request([redemption(customer, 30)]))).status[0] == 1003
+    await standby.change("default_transaction_read_only", "off")
+    assert (await send(shop, Request([redemption(customer, 30)]))).codes == [0]
+    assert await shop.balance(customer) == 70
+    after = await standby.connections()
+    assert before
+    assert after
+    assert not before & after

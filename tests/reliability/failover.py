@@ -130,9 +130,15 @@ async def client(url: str) -> AsyncIterator[Erply]:
         yield Erply(http, CODE)
 
 
-async def fail_once(cluster: Cluster, kind: str, source: Random) -> Failure:
-    """Let the primary's host fail, and see to it that it comes back; return when all is whole again."""
+async def fail_once(cluster: Cluster, kind: str, lag: float, source: Random) -> Failure:
+    """Let the primary's host fail, and see to it that it comes back; return when all is whole again.
+
+    For the last `lag` seconds its standbys hear nothing of it.
+    """
     node: Node = await wait_until("a primary", cluster.primary)
+    if lag:
+        node.fall_silent()
+        await asyncio.sleep(lag)
     failure = Failure(kind, node.name, time.monotonic())
     if kind == "hang":
         node.freeze()
@@ -173,13 +179,15 @@ async def run(cluster: Cluster, servers: Sequence[ServerProcess], options: argpa
         try:
             for number, kind in enumerate(plan(options, source), 1):
                 await asyncio.sleep(source.uniform(*options.seconds_between))
-                failure = await fail_once(cluster, kind, source)
+                failure = await fail_once(cluster, kind, options.lag, source)
                 failures.append(failure)
                 waited = f"{failure.primary} is the primary after {failure.seconds:.1f} s"
                 say(f"{number}: {kind} of {failure.node}, {waited}; {len(tills.history.sent)} requests so far")
             await asyncio.sleep(options.seconds_between[1])
-        finally:
             await asyncio.wait_for(tills.close(), 2 * ANSWER_SECONDS_MAX)
+        except BaseException:
+            tills.abandon()
+            raise
         history = tills.history
         say(f"{len(history.sent)} requests were sent; looking for each of them")
         ends = [*(failure.at for failure in failures[1:]), time.monotonic()]
@@ -187,8 +195,9 @@ async def run(cluster: Cluster, servers: Sequence[ServerProcess], options: argpa
             [pause_of(history.attempts, server, failure.at, end) for server in range(len(shops))]
             for failure, end in zip(failures, ends, strict=True)
         ]
-        problems = await send_all_again(shops, history)
-        problems += judge(history, await stored(shops[0]))
+        problems = judge(history, await stored(shops[0]))
+        problems += await send_all_again(shops, history)
+        problems += judge(history, await stored(shops[1]))
         problems += [
             f"server {server + 1} did not come back after failure {number}"
             for number, each in enumerate(pauses, 1)
@@ -259,6 +268,8 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.3, help="seconds between the sales of a till, in the mean")
     parser.add_argument("--ttl", type=int, default=10, help="Patroni's, in seconds: how long a silent primary is kept")
     parser.add_argument("--not-strict", action="store_true", help="let a primary without a standby acknowledge alone")
+    parser.add_argument("--asynchronous", action="store_true", help="let standbys follow as they can: things get lost")
+    parser.add_argument("--lag", type=float, default=0.0, help="seconds that standbys hear nothing before each failure")
     parser.add_argument(
         "--keep-logs", type=Path, metavar="FOLDER", help="where the logs of all processes are copied to"
     )
@@ -270,7 +281,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     timing = Timing(options.ttl, 1, max(1, (options.ttl - 1) // 2))
     with ExitStack() as stack:
-        cluster = Cluster(programs, timing, strict=not options.not_strict)
+        cluster = Cluster(programs, timing, strict=not options.not_strict, synchronous=not options.asynchronous)
         stack.callback(cluster.remove)
         if options.keep_logs:
             options.keep_logs.mkdir(parents=True, exist_ok=True)

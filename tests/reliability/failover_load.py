@@ -98,6 +98,11 @@ class Tills:
         self._stop.set()
         await asyncio.gather(*self._tasks)
 
+    def abandon(self) -> None:
+        """Stop where they are."""
+        for task in self._tasks:
+            task.cancel()
+
     async def _sell(self, name: str, number: int) -> None:
         source = Random(name)  # noqa: S311 - repeatable
         turn = itertools.cycle(range(len(self._servers)))

@@ -217,6 +217,12 @@ class Node:
                 if process not in self._stopped and _signal(process, signal.SIGSTOP):
                     self._stopped.append(process)
 
+    def fall_silent(self) -> None:
+        """Send standbys nothing more, while all else goes on."""
+        for process in self._tree():
+            if b"walsender" in _command_line(process):
+                _signal(process, signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL to all, at one instant as far as anybody can see."""
         if self._process is None:
@@ -242,6 +248,13 @@ def _signal(process: int, number: signal.Signals) -> bool:
     return True
 
 
+def _command_line(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def _is_zombie(process: int) -> bool:
     try:
         return re.search(r"\) Z", Path(f"/proc/{process}/stat").read_text("utf-8", "replace")) is not None
@@ -250,15 +263,19 @@ def _is_zombie(process: int) -> bool:
 
 
 class Cluster:
-    """`strict`: where no standby is left, writers wait rather than be acknowledged by the primary alone."""
+    """`strict`: where no standby is left, writers wait rather than be acknowledged by the primary alone.
 
-    def __init__(self, programs: Programs, timing: Timing, *, strict: bool) -> None:
+    Not `synchronous`, writers wait for no standby at all.
+    """
+
+    def __init__(self, programs: Programs, timing: Timing, *, strict: bool = True, synchronous: bool = True) -> None:
+        self._synchronous = synchronous
         self.folder = own_folder("erply-failover-")
         self._etcd: Etcd | None = None
         self.nodes: list[Node] = []
         try:
             self._etcd = Etcd(programs, self.folder)
-            settings = _settings(timing, strict=strict)
+            settings = _settings(timing, strict=strict, synchronous=synchronous)
             for number in (1, 2, 3):
                 name = f"node{number}"
                 own_part = self.folder / name
@@ -319,14 +336,14 @@ class Cluster:
         roles = [member["role"] for member in members]
         return (
             roles.count("leader") == 1
-            and "sync_standby" in roles
+            and ("sync_standby" in roles or not self._synchronous)
             and len(members) == len(self.nodes)
             and {member["state"] for member in members} <= {"running", "streaming"}
             and len({member.get("timeline") for member in members}) == 1
         )
 
 
-def _settings(timing: Timing, *, strict: bool) -> dict[str, Any]:
+def _settings(timing: Timing, *, strict: bool, synchronous: bool) -> dict[str, Any]:
     access = [
         "host all all 127.0.0.1/32 trust",
         "host replication replicator 127.0.0.1/32 trust",
@@ -338,8 +355,8 @@ def _settings(timing: Timing, *, strict: bool) -> dict[str, Any]:
                 "ttl": timing.ttl,
                 "loop_wait": timing.loop_wait,
                 "retry_timeout": timing.retry_timeout,
-                "synchronous_mode": True,
-                "synchronous_mode_strict": strict,
+                "synchronous_mode": synchronous,
+                "synchronous_mode_strict": strict and synchronous,
                 "postgresql": {
                     "use_pg_rewind": True,
                     "remove_data_directory_on_rewind_failure": True,

@@ -387,13 +387,15 @@ class PostgresStore:
         Who asks has the account's lock, so the transaction has ended; and what is answered has reached the standbys.
         """
         deadline = time.monotonic() + OUTCOME_SECONDS
+        reason = "no answer"
         while True:
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     counted = await self.alone(lambda connection: connection.fetchval(_COUNTED, self.id), locked=True)
             except (StoreUnavailable, TimeoutError) as error:
+                reason = str(error) or reason  # What only took too long says nothing.
                 if time.monotonic() > deadline:
-                    raise OutcomeUnknown(f"a commit was under way when the database was lost: {error}") from None
+                    raise OutcomeUnknown(f"a commit was under way when the database was lost: {reason}") from None
                 await asyncio.sleep(OUTCOME_PAUSE_SECONDS)
             else:
                 _log.warning("the database was lost in a commit, which was %skept", "" if counted == number else "not ")
