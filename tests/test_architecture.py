@@ -1,7 +1,8 @@
 """The layers of the package, as its imports show them."""
 
 import ast
-from collections.abc import Iterator
+import importlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,26 @@ def test_no_import_hides_in_a_function() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 hidden = [each for each in ast.walk(node) if isinstance(each, ast.Import | ast.ImportFrom)]
                 assert not hidden, f"{name}.{node.name}"
+
+
+def _held(value: object) -> Iterator[object]:
+    """A value and what is in it."""
+    yield value
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _held(each)
+
+
+def test_no_exception_is_kept_to_be_raised_again() -> None:
+    """One that is made once and raised again and again keeps what was in hand each time, for ever."""
+    for name, _ in _modules():
+        if name in LAZY or name.endswith("__main__"):
+            continue
+        for key, value in vars(importlib.import_module(name)).items():
+            kept = [] if key.startswith("__") else [each for each in _held(value) if isinstance(each, BaseException)]
+            assert not kept, f"{name}.{key}"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -230,7 +230,7 @@ def add(context: Context, params: Params) -> list[Record]:
     created_at = params.get("createdUnixTime") or context.now
     expires_at = params.get("expiryUnixTime", 0)
     if expires_at and expires_at <= created_at:
-        raise _TOO_EARLY
+        raise _too_early()
     if customer.reward_points_disabled:
         raise EarnsNoPoints(None, f"Customer {customer.id} does not collect points.")
     lot = add_lot(
@@ -268,13 +268,15 @@ def add(context: Context, params: Params) -> list[Record]:
 _BEYOND_POINTS: Final = ("programID", "promotionID", "currency", "pointCategory", "awardRefType")
 """Parameters that say more of an earning than how many points it is."""
 
-_TOO_EARLY: Final = InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
+
+def _too_early() -> InvalidValue:
+    return InvalidValue("expiryUnixTime", "expiryUnixTime must be later than createdUnixTime.")
 
 
 def _check_add(params: Params) -> Iterator[Refusal]:
     expires_at = params.get("expiryUnixTime", 0)
     if expires_at and expires_at <= params.get("createdUnixTime", 0):
-        yield _TOO_EARLY
+        yield _too_early()
 
 
 def shown_expiry(lot: Lot) -> UnixSeconds:

@@ -8,7 +8,7 @@ For every input:
 5. nothing is logged as a mistake of the server's.
 After every round of inputs, on an account of its own:
 6. the ledger is sound, and the other account has not changed;
-7. the process has not grown beyond its limit.
+7. nothing of a request is still in memory, and the process has not grown beyond its limit.
 
 Run: `python tests/fuzz --inputs 1000000 --seed 1`. The same seed sends the same inputs; each round can be run alone
 (`--first-round`), for it begins anew.
@@ -16,6 +16,7 @@ Run: `python tests/fuzz --inputs 1000000 --seed 1`. The same seed sends the same
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -40,6 +41,7 @@ from calls.every_call import some_of_everything
 from erply_points import schemas
 from erply_points.accounts import administration
 from erply_points.app import stores_of
+from erply_points.bulk.envelope import SubRequest
 from erply_points.calls.registry import CALLS
 from erply_points.settings import ServerSettings
 from fuzz.inputs import Input, Keys, Maker
@@ -345,6 +347,12 @@ async def run_round(seed: int, number: int, count: int, tally: Tally) -> None:
                 raise Broken(f"seed {seed}, round {number}: another account has changed")
 
 
+def kept_in_memory() -> list[SubRequest]:
+    """Sub-requests that outlive their server."""
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, SubRequest)]
+
+
 def resident_mb() -> float:
     """Resident memory of this process now."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
@@ -359,6 +367,8 @@ def run(seed: int, inputs: int, *, first_round: int = 0, rss_max_mb: float | Non
     with asyncio.Runner() as runner:
         while tally.inputs < inputs:
             runner.run(run_round(seed, number, min(ROUND, inputs - tally.inputs), tally))
+            if kept := kept_in_memory():
+                raise Broken(f"seed {seed}, round {number}: {len(kept)} sub-requests are kept, such as {kept[0]!r}")
             number += 1
             tally.seconds = time.perf_counter() - started
             tally.rss_mb.append(resident_mb())

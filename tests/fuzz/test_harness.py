@@ -124,6 +124,21 @@ def test_a_row_that_a_refused_request_changed_is_noticed(monkeypatch: pytest.Mon
         database.close()
 
 
+def test_requests_that_stay_in_memory_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a request is held on to after its answer, as by an exception that is raised twice, the run breaks."""
+    kept: list[BulkRequest] = []
+    answer = Dispatcher.answer
+
+    async def keeping(dispatcher: Dispatcher, bulk: BulkRequest, started: float) -> Reply:
+        if len(kept) < 3:
+            kept.append(bulk)
+        return await answer(dispatcher, bulk, started)
+
+    monkeypatch.setattr(Dispatcher, "answer", keeping)
+    with pytest.raises(Broken, match="sub-requests are kept"):
+        harness.run(SEED, 20)
+
+
 def test_memory_beyond_the_limit_is_noticed() -> None:
     """A process that grows beyond its limit breaks the run."""
     with pytest.raises(Broken, match="MB of memory"):
