@@ -49,10 +49,10 @@ def _row(name: str, before: Outcome, meanwhile: Outcome, afterwards: Outcome) ->
     yield f"{len(meanwhile.refused) / meanwhile.seconds:,.0f}"
     for found in (before.accepted, meanwhile.accepted, meanwhile.refused):
         yield f"{milliseconds(found, 50):,.0f}, {milliseconds(found, 99):,.0f}"
-    each = before.processor_seconds / len(before.accepted)
+    each, later = (found.processor_seconds / len(found.accepted) for found in (before, afterwards))
     left = max(0.0, meanwhile.processor_seconds - each * len(meanwhile.accepted))
     refusing = f"{1e6 * left / len(meanwhile.refused):,.0f}" if meanwhile.refused else ""
-    yield f"{each * 1e6:,.0f}, {refusing}"
+    yield f"{each * 1e6:,.0f}, {later * 1e6:,.0f}, {refusing}"
     yield f"{afterwards.rate / before.rate:.2f}x"
     yield str(meanwhile.broken)
 
@@ -67,7 +67,7 @@ HEAD = (
         "ms at capacity: p50, p99",
         "ms of the accepted",
     ),
-    *("ms of the refused", "server's us: done, refused", "speed afterwards", "broken"),
+    *("ms of the refused", "server's us: before, afterwards, refused", "speed afterwards", "broken"),
 )
 
 

@@ -55,7 +55,7 @@ async def full(server: ServerProcess, till: Erply) -> AsyncIterator[None]:
     with contextlib.closing(sqlite3.connect(server.data / f"{till.code}.db", isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         waiting = [asyncio.create_task(redeemed(till, customer)) for _ in range(ROOM)]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while (await till.http.post("/api/", data=vat_rates(till))).status_code == 200:  # noqa: ASYNC110 - a look
                 await asyncio.sleep(0.01)
         yield
