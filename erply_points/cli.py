@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -282,7 +283,7 @@ def create_user(
 
 @main.group()
 def client() -> None:
-    """Make API clients, which call the Capillary and fabric endpoints."""
+    """Make, list and delete API clients, which call the Capillary and fabric endpoints."""
 
 
 @client.command("create")
@@ -297,6 +298,26 @@ def create_client(place: ServerSettings, code: str, name: str, *, as_json: bool)
         click.echo(json.dumps({"key": key, "secret": secret}))
     else:
         click.echo(f"Client {name} of account {code} is ready.\nkey     {key}\nsecret  {secret}  (shown once)")
+
+
+@client.command("list")
+@with_place
+@click.argument("code")
+def list_clients(place: ServerSettings, code: str) -> None:
+    """List the API clients of account CODE: key, when it was made, name."""
+    for each in _run(administration.list_clients(stores_of(place), code)):
+        made = datetime.fromtimestamp(each.added_at, UTC)
+        click.echo(f"{each.key}\t{made:%Y-%m-%d %H:%M}Z\t{each.name}")
+
+
+@client.command("delete")
+@with_place
+@click.argument("code")
+@click.argument("key")
+def delete_client(place: ServerSettings, code: str, key: str) -> None:
+    """Delete an API client of account CODE: its key, its secret and its tokens are refused at once."""
+    found = _run(administration.delete_client(stores_of(place), code, key))
+    click.echo(f"Client {found.name} of account {code} is deleted.")
 
 
 @main.command("apply")

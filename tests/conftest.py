@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from erply_points.accounts import passwords
 from support.client import Erply
 from support.process import ServerProcess
 from support.shop import Shop, new_account, open_shop, place
@@ -16,6 +18,20 @@ from support.shop import Shop, new_account, open_shop, place
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "search")
+
+
+ABOUT_PASSWORDS = {"test_sessions", "test_lock_out"}
+"""Modules in which a password costs what it costs."""
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests log in thousands of times, so Argon2 does the least work it allows."""
+    if request.path.stem not in ABOUT_PASSWORDS:
+        monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._nobody.cache_clear()
+    yield
+    passwords._nobody.cache_clear()
 
 
 @pytest.fixture

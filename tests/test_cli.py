@@ -57,7 +57,7 @@ class Shell:
     def bare(self, *arguments: str, stdin: str = "", **environment: str) -> Ended:
         """Without `--data`, in the folder above it."""
         return Ended(
-            subprocess.run(  # noqa: S603 - our own program
+            subprocess.run(
                 [*COMMAND, *arguments],
                 input=stdin,
                 capture_output=True,
@@ -245,7 +245,7 @@ class Demo:
     """`demo` without `--once`: shows the main job and goes on serving."""
 
     def __init__(self, shell: Shell) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
+        self.process = subprocess.Popen(
             [*COMMAND, "demo", "--port", "0", "--data", str(shell.data)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

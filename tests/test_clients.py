@@ -321,7 +321,7 @@ async def test_example_10_3_invoice_payment_and_redemption(shop: Shop) -> None:
   "temporaryUUID":"2b6f0c1e-7d0a-4f6e-9c39-0f6a5d0c9b11",
   "productID1":38,"vatrateID1":1,"amount1":2,"price1":10.0,"discount1":10,"campaignIDs1":"7"},
  {"requestName":"savePayment","requestID":2,"documentID":"CURRENT_INVOICE_ID","type":"CASH","sum":"21.60","currencyCode":"EUR"},
- {"requestName":"subtractCustomerRewardPoints","requestID":3,"customerID":5,"invoiceID":"CURRENT_INVOICE_ID","campaignID":7,"warehouseID":1,"salepointID":2,"salespersonID":4,"points":100}]"""  # noqa: E501
+ {"requestName":"subtractCustomerRewardPoints","requestID":3,"customerID":5,"invoiceID":"CURRENT_INVOICE_ID","campaignID":7,"warehouseID":1,"salepointID":2,"salespersonID":4,"points":100}]"""  # noqa: E501 - sent to the letter
     answer = await literal(shop, f"{START}version=1.0&sendContentType=1&requests={quote(requests)}")
     sale, payment, redemption = answer["requests"]
     documented = """

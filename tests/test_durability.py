@@ -154,7 +154,7 @@ async def _stored(till: Erply) -> Stored:
 
 def _check(data: Path) -> None:
     command = [sys.executable, "-m", "erply_points", "check", "--data", str(data)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

@@ -19,13 +19,11 @@ histories are tried (default 10, always the same ones; with it, new ones).
 
 import asyncio
 import contextlib
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -52,6 +50,7 @@ from erply_points.store.sqlite import loading
 from erply_points.store.unit_of_work import UnitOfWork
 from oracle import Oracle
 from support.client import Record
+from support.machines import SECONDS_MAX, profile, to_the_first_failure
 from support.shop import STORE, Shop, open_shop, place
 
 RANDOM = st.randoms(use_true_random=True)
@@ -257,19 +256,10 @@ LINK_FIELDS = ("baseDocuments", "followUpDocuments")
 COUPON_FIELDS = ("issuedCouponID", "issuedInvoiceID", "redeemedInvoiceID", "status")
 CARD_FIELDS = ("code", "purchaseInvoiceID", "redemptionInvoiceID")
 
-EXAMPLES = os.environ.get("ERPLY_POINTS_EXAMPLES")
-PROFILE = settings(
-    max_examples=int(EXAMPLES or 10),
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=EXAMPLES is None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
+PROFILE = profile(histories=10, steps=30)
 
 
-@pytest.mark.timeout(100 if EXAMPLES is None else 0)
+@pytest.mark.timeout(SECONDS_MAX)
 @pytest.mark.parametrize("lots_read", [8, 1])
 def test_the_server_does_what_the_oracle_foretells(lots_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is sent in whatever order, every answer, balance and history is the one that the rules demand.
@@ -325,4 +315,4 @@ def test_the_machine_finds_a_broken_server(flaw: str, monkeypatch: pytest.Monkey
     """The test of the test: a server with one small flaw is caught."""
     monkeypatch.setattr(*BROKEN[flaw])
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Machine, settings=settings(PROFILE, max_examples=300, phases=[Phase.generate]))
+        run_state_machine_as_test(Machine, settings=to_the_first_failure(PROFILE, 300))

@@ -17,6 +17,7 @@ from erply_points.accounts.pool import is_account_code
 from erply_points.accounts.rights import ALL_RIGHTS, Rights
 from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
 from erply_points.store.configuration import Client
+from erply_points.store.listing import Listing
 from erply_points.store.protocol import AccountInUse, Rows, Store, Stores, StoreUnavailable
 from erply_points.store.rows import Master, User, VatRate
 
@@ -152,6 +153,28 @@ async def create_client(stores: Stores, code: str, name: str) -> tuple[str, str]
         transaction.work.clients.put(key, Client(key, name, hash_key(secret), int(time.time())))
         await transaction.commit()
     return key, secret
+
+
+async def list_clients(stores: Stores, code: str) -> list[Client]:
+    """The account's API clients, the oldest first. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        transaction = await store.begin({}, write=False)
+        found = await transaction.list(Listing("clients", order=(("added_at", "asc"), ("key", "asc"))))
+        await transaction.rollback()
+    return found.rows
+
+
+async def delete_client(stores: Stores, code: str, key: str) -> Client:
+    """Delete an API client and the tokens it was given; from now on it is refused. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        transaction = await store.begin({"clients": {key}}, write=True)
+        client = transaction.work.clients.get(key)
+        if client is None:
+            await transaction.rollback()
+            raise Invalid(f"There is no client {key}.")
+        transaction.work.clients.delete(key)
+        await transaction.commit()
+    return client
 
 
 async def apply_file(stores: Stores, code: str, text: str, *, look_only: bool = False) -> Plan:

@@ -21,7 +21,7 @@ def _exact(pattern: str) -> str:
     return re.sub(r"\$$", r"\\Z", pattern)
 
 
-ReferenceValidator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+ReferenceValidator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]  # theirs has no types
 """jsonschema, with the end of a pattern as JSON Schema means it."""
 
 

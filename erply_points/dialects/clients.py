@@ -56,7 +56,8 @@ async def by_token(account: Account, text: str) -> Client:
     if token is None or token.expires_at <= account.clock():
         raise Unauthorized
     client = (await account.read({"clients": {token.client_key}})).clients.get(token.client_key)
-    assert client is not None, "a token refers to its client"
+    if client is None:  # Deleted at this very moment, and its tokens with it.
+        raise Unauthorized
     return client
 
 

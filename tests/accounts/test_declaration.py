@@ -1,6 +1,7 @@
 """An account's file: what it may hold, what it changes, and what it is refused for."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -300,3 +301,24 @@ def test_the_command_makes_a_client_and_shows_its_secret_once(tmp_path: Path) ->
     assert f"key     {CODE}." in plain
     assert runner.invoke(main, ["client", "create", "--data", str(tmp_path), "none", "till"]).exit_code == 2
     assert runner.invoke(main, ["client", "create", "--data", str(tmp_path), CODE, " "]).exit_code == 2
+
+
+def test_the_commands_list_and_delete_clients(tmp_path: Path) -> None:
+    """Each client's key, time and name; what is deleted is gone, and what was never there is a plain message."""
+    runner = CliRunner()
+    data = ("--data", str(tmp_path))
+    assert runner.invoke(main, ["account", "create", *data, CODE]).exit_code == 0
+    keys = [
+        json.loads(runner.invoke(main, ["client", "create", *data, CODE, name, "--json"]).stdout)["key"]
+        for name in ("till", "web shop")
+    ]
+    listed = [line.split("\t") for line in runner.invoke(main, ["client", "list", *data, CODE]).stdout.splitlines()]
+    assert sorted((key, name) for key, _, name in listed) == sorted(zip(keys, ("till", "web shop"), strict=True))
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\dZ", made) for _, made, _ in listed)
+    deleted = runner.invoke(main, ["client", "delete", *data, CODE, keys[0]])
+    assert (deleted.exit_code, deleted.stdout) == (0, f"Client till of account {CODE} is deleted.\n")
+    assert [
+        line.split("\t")[0] for line in runner.invoke(main, ["client", "list", *data, CODE]).stdout.splitlines()
+    ] == [keys[1]]
+    again = runner.invoke(main, ["client", "delete", *data, CODE, keys[0]])
+    assert (again.exit_code, f"There is no client {keys[0]}." in again.stderr) == (2, True)

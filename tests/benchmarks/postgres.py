@@ -27,6 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import harness
 from benchmarks.harness import Contender, Workload
+from erply_points.accounts import administration
+from erply_points.app import stores_of
+from erply_points.settings import ServerSettings
 from support.postgres import Cluster, cluster
 from support.process import ServerProcess
 
@@ -47,7 +50,7 @@ class Size:
 
 
 FULL: Final = Size(rounds=15, bulks=10, singles=1_600)
-QUICK: Final = Size(rounds=1, bulks=2, singles=64)
+QUICK: Final = Size(rounds=1, bulks=1, singles=32)
 
 _FILL: Final = f"""
     INSERT INTO customers SELECT n, '', '', 'Customer ' || n, '', '', '', '', '', '', 0, {NOW}, {NOW}, '{{}}'
@@ -90,28 +93,21 @@ class Bench:
         self.cluster = durable
         self.folder = folder
         self.url = durable.url()
+        self.settings = ServerSettings(database_url=self.url)
 
-    def account(self, code: str) -> None:
+    async def account(self, code: str) -> None:
         """A new account, filled."""
-        environment = {**os.environ, "ERPLY_POINTS_DATABASE_URL": self.url}
-        for arguments, stdin in (
-            (["account", "create", code], ""),
-            (["user", "create", code, "till", "--password-stdin"], "secret\n"),
-        ):
-            command = [sys.executable, "-m", "erply_points", *arguments]
-            subprocess.run(command, input=stdin, text=True, check=True, capture_output=True, env=environment)  # noqa: S603
-        asyncio.run(self._fill(code))
-
-    async def _fill(self, code: str) -> None:
+        stores = stores_of(self.settings)
+        await administration.create_account(stores, code, {})
+        await administration.create_user(stores, code, "till", "secret")
         connection = await asyncpg.connect(self.url, server_settings={"search_path": f"account_{code}"})
         await connection.execute(_FILL)
         await connection.execute("VACUUM ANALYZE")
         await connection.close()
 
-    def check(self, code: str) -> None:
-        environment = {**os.environ, "ERPLY_POINTS_DATABASE_URL": self.url}
-        command = [sys.executable, "-m", "erply_points", "check", code]
-        subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: S603 - our own program
+    async def check(self, code: str) -> None:
+        problems = await administration.check_account(stores_of(self.settings), code)
+        assert not problems, problems
 
     async def redemptions(self, code: str) -> int:
         connection = await asyncpg.connect(self.url)
@@ -130,7 +126,7 @@ class Bench:
         environment = {**os.environ, "PGOPTIONS": f"-c search_path=account_{code}"}
 
         def work(_: int) -> float:
-            shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout  # noqa: S603
+            shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
             found = re.search(r"tps = ([0-9.]+)", shown)
             assert found, shown
             return transactions / float(found[1])
@@ -166,7 +162,7 @@ class Ours:
 def _obvious(url: str, schema: str) -> Iterator[str]:
     environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "benchmarks.obvious_asyncpg", url, schema]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         match = re.search(r"http://\S+:\d+", process.stdout.readline())
         assert match, "the obvious server did not start"
@@ -192,7 +188,7 @@ def _http(urls: list[str], make: Callable[[], list[bytes]], connections: int) ->
 
 def _workloads(bench: Bench, size: Size, stack: ExitStack) -> list[Workload]:
     for code in ("ours", "obvious", "pgbench"):
-        bench.account(code)
+        asyncio.run(bench.account(code))
     source = random.Random(20_260_101)  # noqa: S311 - a repeatable order
     one, two = (Ours(bench, "ours", servers, stack) for servers in (1, 2))
     obvious = stack.enter_context(_obvious(bench.url, "account_obvious"))
@@ -262,7 +258,7 @@ def main() -> None:
         with ExitStack() as servers:
             table = harness.run(_workloads(bench, size, servers), rounds)
         for code in ("ours", "obvious", "pgbench"):
-            bench.check(code)
+            asyncio.run(bench.check(code))
         done = {code: asyncio.run(bench.redemptions(code)) for code in ("ours", "obvious", "pgbench")}
     print(f"{facts}\n\n{table}\n")
     print(f"Microseconds per bulk or call, {rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")

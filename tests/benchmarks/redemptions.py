@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,9 +54,20 @@ FULL: Final = Size(rounds=25, bulks=5, singles=200)
 QUICK: Final = Size(rounds=2, bulks=1, singles=40)
 
 
-def _erply_points(*arguments: str, folder: Path, stdin: str = "") -> None:
+def asked(doc: str | None) -> tuple[Size, Path | None]:
+    """What the command line asks for: how much, and where to put the databases."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, help=f"rounds to count (default {FULL.rounds})")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; figures mean nothing")
+    parser.add_argument("--folder", type=Path, help="where to put the databases (default: the temporary folder)")
+    options = parser.parse_args()
+    size = QUICK if options.quick else FULL
+    return replace(size, rounds=options.rounds or size.rounds), options.folder
+
+
+def erply_points(*arguments: str, folder: Path, stdin: str = "") -> None:
     command = [sys.executable, "-m", "erply_points", *arguments, "--data", str(folder)]
-    subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)  # noqa: S603 - our own program
+    subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)
 
 
 class Ours:
@@ -64,8 +75,8 @@ class Ours:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        _erply_points("account", "create", CODE, folder=folder)
-        _erply_points("user", "create", CODE, "till", "--password-stdin", folder=folder, stdin="secret\n")
+        erply_points("account", "create", CODE, folder=folder)
+        erply_points("user", "create", CODE, "till", "--password-stdin", folder=folder, stdin="secret\n")
         self.server = ServerProcess(folder)
         login = {"request": "verifyUser", "username": "till", "password": "secret", "sessionLength": 86_400}
         self.key = harness.call(self.server.url, {"clientCode": CODE, **login})["records"][0]["sessionKey"]
@@ -103,7 +114,7 @@ class Ours:
         return found
 
     def check(self) -> None:
-        _erply_points("check", folder=self.folder)
+        erply_points("check", folder=self.folder)
 
 
 @contextlib.contextmanager
@@ -111,7 +122,7 @@ def _obvious(database: Path) -> Iterator[str]:
     """The obvious server's URL while it runs on `database`."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "benchmarks.obvious_server", str(database)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         match = re.search(r"http://\S+:\d+", process.stdout.readline())
         assert match, "the obvious server did not start"
@@ -241,24 +252,18 @@ def _verify(ours: Ours) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, help=f"rounds to count (default {FULL.rounds})")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; figures mean nothing")
-    parser.add_argument("--folder", type=Path, help="where to put the databases (default: the temporary folder)")
-    options = parser.parse_args()
-    size = QUICK if options.quick else FULL
-    rounds = options.rounds or size.rounds
-    with tempfile.TemporaryDirectory(dir=options.folder) as name, ExitStack() as stack:
+    size, parent = asked(__doc__)
+    with tempfile.TemporaryDirectory(dir=parent) as name, ExitStack() as stack:
         folder = Path(name)
         facts = harness.machine(folder)
         ours = Ours(folder)
         stack.callback(ours.server.terminate)
-        workloads = _workloads(ours, size, stack, rounds + 1)
-        table = harness.run(workloads, rounds)
+        workloads = _workloads(ours, size, stack, size.rounds + 1)
+        table = harness.run(workloads, size.rounds)
         stack.close()
         redemptions = _verify(ours)
     print(f"{facts}\n\n{table}\n")
-    print(f"Microseconds per request, {rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")
+    print(f"Microseconds per request, {size.rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")
     print(f"The same {redemptions:,} redemptions in all three databases; `erply-points check` finds ours sound.")
 
 

@@ -6,7 +6,6 @@ account in turn, so a ratio compares neighbours in time. At the end every redemp
 must have its first answer. Run: python tests/benchmarks/retries.py
 """
 
-import argparse
 import contextlib
 import itertools
 import sqlite3
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import harness, redemptions
 from benchmarks.bare_loop import Redemptions
 from benchmarks.harness import Contender, Workload
-from benchmarks.redemptions import BULK, CODE, FULL, LOT_POINTS, LOTS_EACH, QUICK, RICH_CUSTOMERS, Ours, Size
+from benchmarks.redemptions import BULK, CODE, LOT_POINTS, LOTS_EACH, RICH_CUSTOMERS, Ours, Size
 
 Encode = Callable[[Redemptions], bytes]
 """Makes one request of redemptions; with a key of its own, if it has one."""
@@ -176,27 +175,21 @@ def _verify(ours: Ours, run: Run) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, help=f"rounds to count (default {FULL.rounds})")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it runs; figures mean nothing")
-    parser.add_argument("--folder", type=Path, help="where to put the database (default: the temporary folder)")
-    options = parser.parse_args()
-    size = QUICK if options.quick else FULL
-    rounds = options.rounds or size.rounds
-    with tempfile.TemporaryDirectory(dir=options.folder) as name, ExitStack() as stack:
+    size, parent = redemptions.asked(__doc__)
+    with tempfile.TemporaryDirectory(dir=parent) as name, ExitStack() as stack:
         folder = Path(name)
         facts = harness.machine(folder)
         ours = Ours(folder)
         stack.callback(ours.server.terminate)
-        redemptions._erply_points("account", "set", CODE, "unique_request_ids=1", folder=folder)
-        run = Run(ours.server.url, rounds + 1)
-        asked = _comparisons(ours, size, rounds + 1)
-        workloads = [*map(run.workload, asked), run.sent_again(asked[0])]
-        table = harness.run(workloads, rounds)
+        redemptions.erply_points("account", "set", CODE, "unique_request_ids=1", folder=folder)
+        run = Run(ours.server.url, size.rounds + 1)
+        comparisons = _comparisons(ours, size, size.rounds + 1)
+        workloads = [*map(run.workload, comparisons), run.sent_again(comparisons[0])]
+        table = harness.run(workloads, size.rounds)
         stack.close()
         _verify(ours, run)
     print(f"{facts}\n\n{table}\n")
-    print(f"Microseconds per request, {rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")
+    print(f"Microseconds per request, {size.rounds} rounds of {size.bulks} bulks or {size.singles} calls, interleaved.")
     print('"Ours is": the speed with a key as a part of that without; 0.80x or better is what is promised.')
     print(f"{run.redemptions:,} redemptions are there once each, {run.kept_answers:,} keys have their first answer.")
 

@@ -167,7 +167,7 @@ async def test_requests_that_are_no_list_of_objects(shop: Shop, requests: str) -
 @pytest.mark.parametrize("requests", ["[", "{", "[{]", "getVatRates", "[{'requestName':'getVatRates'}]", "[1,]", "nul"])
 async def test_requests_that_cannot_be_parsed(shop: Shop, requests: str) -> None:
     """A `requests` field that is not JSON is 1015."""
-    assert outcome((await shop.bulk(requests))["status"]) == (1015, None)  # type: ignore[arg-type]
+    assert outcome((await shop.bulk(requests))["status"]) == (1015, None)
 
 
 async def test_requests_as_text_in_a_json_body(shop: Shop) -> None:

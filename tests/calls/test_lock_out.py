@@ -8,7 +8,9 @@ import pytest
 
 from bulk.sending import outcome
 from erply_points.accounts import administration
+from erply_points.accounts.passwords import PasswordChecks
 from erply_points.app import stores_of
+from erply_points.store.rows import LoginFailures
 from support.shop import Shop
 
 
@@ -66,6 +68,26 @@ async def test_parallel_attempts_cannot_outrun_the_count(shop: Shop, username: s
     """Of thirty wrong log-ins at once at most five are looked at: the others are 1052."""
     codes = await asyncio.gather(*(log_in(shop, "wrong", username) for _ in range(30)))
     assert sorted(codes) == [1051] * 5 + [1052] * 25
+
+
+async def test_a_block_that_comes_while_the_password_is_checked(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures that another server counts meanwhile close the door before the right password gets through."""
+    verify = PasswordChecks.verify
+
+    async def overtaken(checks: PasswordChecks, password_hash: str | None, password: str) -> bool:
+        store = await shop.store()
+        transaction = await store.begin({"login_failures": {"user:till"}}, write=True)
+        now = int(shop.clock())
+        transaction.work.login_failures.put("user:till", LoginFailures("user:till", 5, now + 600, now))
+        await transaction.commit()
+        await store.close()
+        return await verify(checks, password_hash, password)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(PasswordChecks, "verify", overtaken)
+        assert await log_in(shop, "secret") == 1052
+    shop.clock.advance(600)
+    assert await log_in(shop, "secret") == 0
 
 
 async def test_attempts_in_one_bulk_cannot_outrun_the_count(shop: Shop) -> None:

@@ -163,7 +163,7 @@ def test_an_empty_folder_is_a_mistake(tmp_path: Path) -> None:
         ('top = { request = "${account.username}" }', True),
     ],
 )
-def test_what_a_step_names_decides_whether_it_writes(tmp_path: Path, step: str, writes: bool) -> None:  # noqa: FBT001 - of the table
+def test_what_a_step_names_decides_whether_it_writes(tmp_path: Path, step: str, writes: bool) -> None:
     """No file can say of itself that it only reads: the calls that it makes say so."""
     text = HEAD + CASE.replace('name = "one"\ncall = "getConfParameters"', step)
     assert load(folder(tmp_path, text))[-1].writes is writes

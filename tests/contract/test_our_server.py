@@ -135,7 +135,7 @@ def test_a_server_that_is_not_there(account: str) -> None:
 
 
 @pytest.mark.parametrize(("url", "warned"), [("http://0.0.0.0:9", True), ("http://127.0.0.1:9", False)])
-def test_a_password_in_the_clear_is_warned_of(account: str, url: str, warned: bool) -> None:  # noqa: FBT001 - of the table
+def test_a_password_in_the_clear_is_warned_of(account: str, url: str, warned: bool) -> None:
     """Who sends a password over a network without https is told so."""
     assert ("unencrypted" in contract(url, account).stderr) is warned
 

@@ -72,7 +72,7 @@ def test_names_of_references() -> None:
         ("nan", float("nan"), False),
     ],
 )
-def test_values_that_are_the_same(one: Any, other: Any, alike: bool) -> None:  # noqa: FBT001 - of the table
+def test_values_that_are_the_same(one: Any, other: Any, alike: bool) -> None:
     """Numbers and their digits as text are equal, to the last digit; everything else is only equal to itself."""
     assert same(one, other) is alike
     assert same(other, one) is alike

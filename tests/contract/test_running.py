@@ -267,7 +267,7 @@ def test_the_address_of_the_api(url: str, address: str) -> None:
         ("json", False, "POST", "body", "application/json"),
     ],
 )
-def test_ways_to_send(send: str, slash: bool, method: str, place: str, media_type: str) -> None:  # noqa: FBT001 - of the table
+def test_ways_to_send(send: str, slash: bool, method: str, place: str, media_type: str) -> None:
     """Parameters stand where the case says, and the address ends as it says."""
     seen: list[httpx.Request] = []
 

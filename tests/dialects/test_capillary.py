@@ -1,22 +1,13 @@
-"""Capillary's negativePointsAdjustment: combinations, the 13 codes in their order, what fails and who may call."""
+"""Capillary's negativePointsAdjustment: combinations, the 13 codes in their order and what fails."""
 
 from typing import Any
 
-import httpx
 import pytest
 
-from support.dialects import LOOKUP, Answer, Capillary
+from support.dialects import BODY, LOOKUP, Capillary, error
 from support.shop import Shop
 
-BODY = {"pointCategoryTypes": "REGULAR", "pointsToBeAdjusted": "25.50", "reasonOfReturn": "Goods returned"}
 UUID = "8f14e45f-ceea-467f-a8f2-6d1a2b3c4d5e"
-
-
-def error(answer: Answer) -> tuple[int, str]:
-    assert answer["warnings"] == []
-    (only,) = answer["errors"]
-    assert only["status"] is False
-    return only["code"], only["message"]
 
 
 async def earned(shop: Shop, customer: int, points: float, **more: Any) -> int:
@@ -366,82 +357,3 @@ async def test_a_body_over_the_limit_is_413(capillary: Capillary, customer: int)
     path = f"/v2/customers/{customer}/negativePointsAdjustment"
     response = await capillary.send(path, {}, b" " * 4_000_001)
     assert (response.status_code, error(response.json())[0]) == (413, 413)
-
-
-async def test_without_credentials_nothing_is_looked_at(club: Shop, customer: int) -> None:
-    """Nobody, or somebody unknown, is 401 before anything else, with the way to log in."""
-    assert customer
-    key, secret = await club.client()
-    for headers in (
-        {},
-        {"authorization": "Basic"},
-        {"authorization": "Basic ???"},
-        {"authorization": "Basic /////w=="},
-        {"authorization": "Bearer"},
-        {"authorization": f"Bearer {key}"},
-        {"authorization": "Digest x"},
-        {"x-cap-api-oauth-token": f"{club.code}.unknown"},
-        {"x-cap-api-oauth-token": "x" * 10_000},
-        {"x-cap-api-oauth-token": "../other.token"},
-    ):
-        response = await club.http.post(LOOKUP, content=b"{", headers=headers)
-        assert (response.status_code, error(response.json())) == (401, (401, "Unauthorized")), headers
-        assert response.headers["www-authenticate"].startswith("Basic")
-    for wrong in ((key, "wrong"), (key, ""), ("", secret), (key + "x", secret), ("none.x", secret)):
-        response = await club.http.post(LOOKUP, content=b"{", auth=httpx.BasicAuth(*wrong))
-        assert response.status_code == 401, wrong
-
-
-async def test_tokens_are_given_for_key_and_secret(club: Shop, customer: int) -> None:
-    """A token stands for its client until it ends, in Capillary's header or as a bearer token."""
-    key, secret = await club.client()
-    response = await club.http.post("/v3/oauth/token/generate", json={"key": key, "secret": secret})
-    assert response.status_code == 200
-    answer = response.json()
-    assert answer["errors"] is None
-    assert answer["data"]["ttlSeconds"] == 3_600
-    token = answer["data"]["accessToken"]
-    path = f"/v2/customers/{customer}/negativePointsAdjustment"
-    headers = ({"X-CAP-API-OAUTH-TOKEN": token}, {"authorization": f"Bearer {token}"})
-    for each in headers:
-        assert (await club.http.post(path, json=BODY, headers=each)).status_code == 200
-    other = await club.neighbour()
-    forged = token.replace(club.code, other.code)
-    assert (await club.http.post(path, json=BODY, headers={"authorization": f"Bearer {forged}"})).status_code == 401
-    club.clock.advance(3_600)
-    for each in headers:
-        assert (await club.http.post(path, json=BODY, headers=each)).status_code == 401
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"{", 400),
-        (b"{}", 400),
-        (b'{"key": "a.b"}', 400),
-        (b'{"key": 1, "secret": "x"}', 400),
-        (b'{"key": "a.b", "secret": "x"}', 401),
-        (b'{"key": "", "secret": ""}', 401),
-    ],
-)
-async def test_a_token_is_not_given_for_less(club: Shop, body: bytes, status: int) -> None:
-    """What is not a key and a secret is 400, and what is nobody's 401."""
-    response = await club.http.post("/v3/oauth/token/generate", content=body)
-    assert response.status_code == status
-    assert response.json()["data"] is None
-    assert response.json()["errors"][0]["code"] == status
-
-
-async def test_guessing_a_secret_locks_the_client_out(club: Shop, capillary: Capillary, customer: int) -> None:
-    """Five wrong secrets in a row block the key for ten minutes, the right one too; a success starts the count anew."""
-    right, wrong = (httpx.BasicAuth(capillary.key, secret) for secret in (capillary.secret, "wrong"))
-    path = f"/v2/customers/{customer}/negativePointsAdjustment"
-
-    async def attempts(*auths: httpx.BasicAuth) -> list[int]:
-        body = {"reasonOfReturn": "x", "pointsToBeAdjusted": 1}
-        return [(await club.http.post(path, json=body, auth=auth)).status_code for auth in auths]
-
-    assert await attempts(wrong, wrong, wrong, wrong, right) == [401, 401, 401, 401, 200]
-    assert await attempts(wrong, wrong, wrong, wrong, wrong, right) == [401] * 6
-    club.clock.advance(601)
-    assert await attempts(right) == [200]

@@ -6,19 +6,17 @@ Invariants, checked after every step:
 3. what remains of every earning, and every use, is the oracle's, and there are no others;
 4. `check` finds nothing wrong.
 
-ERPLY_POINTS_EXAMPLES sets how many histories are tried (default 15, always the same ones; with it, new ones).
+ERPLY_POINTS_EXAMPLES sets how many histories are tried (default 8, always the same ones; with it, new ones).
 """
 
 import asyncio
 import contextlib
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -28,6 +26,7 @@ from erply_points.dialects import adjusting, capillary, fabric
 from erply_points.ledger import wallet
 from erply_points.store.sqlite import loading
 from support.dialects import Capillary, Fabric
+from support.machines import SECONDS_MAX, profile, to_the_first_failure
 from support.shop import STORE, Shop, open_shop, place
 
 HOUR, DAY = 3_600, 86_400
@@ -181,19 +180,10 @@ class Machine(RuleBasedStateMachine):
         assert self.run(self.shop.check()) == []
 
 
-EXAMPLES = os.environ.get("ERPLY_POINTS_EXAMPLES")
-PROFILE = settings(
-    max_examples=int(EXAMPLES or 8),
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=EXAMPLES is None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate],  # Without shrinking, which can take longer than all else.
-)
+PROFILE = profile(histories=8, steps=40)
 
 
-@pytest.mark.timeout(100 if EXAMPLES is None else 0)
+@pytest.mark.timeout(SECONDS_MAX)
 @pytest.mark.parametrize("lots_read", [8, 1])
 def test_three_systems_do_what_the_oracle_foretells(lots_read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is sent by whichever system, every answer, balance and history is the one that the rules demand.
@@ -225,4 +215,4 @@ def test_the_machine_finds_a_broken_server(flaw: str, monkeypatch: pytest.Monkey
     """The test of the test: a server with one small flaw is caught."""
     monkeypatch.setattr(*BROKEN[flaw])
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Machine, settings=settings(PROFILE, max_examples=100, phases=[Phase.generate]))
+        run_state_machine_as_test(Machine, settings=to_the_first_failure(PROFILE, 100))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from erply_points.ledger.allocation import Payment, allocate, redemption_order
 from erply_points.ledger.amounts import NEVER
+from erply_points.ledger.records import Lot
 from support.story import new_lot, story
 
 
@@ -76,7 +77,7 @@ _LOTS = st.lists(
 
 
 @given(lots=_LOTS, points=st.integers(1, 100), at=st.integers(0, 9))
-def test_payments_and_the_unpaid_part_add_up(lots: list, points: int, at: int) -> None:  # type: ignore[type-arg]
+def test_payments_and_the_unpaid_part_add_up(lots: list[Lot], points: int, at: int) -> None:
     """Payments and what is left unpaid add up to the points; something is left only if every lot that can pay has."""
     lots.sort(key=redemption_order)
     payments, unpaid = allocate(lots, points, at)

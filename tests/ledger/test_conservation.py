@@ -345,5 +345,5 @@ def test_a_broken_ledger_is_caught(
         phases=[Phase.generate],
         print_blob=False,
     )
-    with pytest.raises(AssertionError, match=r"^(\d+)"):
+    with pytest.raises(AssertionError):  # One of the numbered ones, or one that the ledger makes itself.
         run_state_machine_as_test(Life, settings=tries)

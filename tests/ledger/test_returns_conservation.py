@@ -73,7 +73,7 @@ class Lives(RuleBasedStateMachine):
             except LedgerError as refusal:
                 found = refusal
             if isinstance(found, Posting) and isinstance(decided, Posting):
-                assert replace(found, wallet=None) == replace(decided, wallet=None), f"10: with {lots} lots"  # type: ignore[arg-type]
+                assert replace(found, wallet=wallet) == replace(decided, wallet=wallet), f"10: with {lots} lots"
             else:
                 assert found == decided, f"10: with {lots} lots"
         assert before == (self.book, self.wallets), "9: a decision has changed something"
@@ -385,5 +385,5 @@ def test_a_broken_ledger_is_caught(
 ) -> None:
     """The machine finds a mistake in what undoes and corrects: a ledger broken on purpose does not pass."""
     monkeypatch.setattr(owner, function, broken)
-    with pytest.raises(AssertionError, match=r"^(\d+)"):
+    with pytest.raises(AssertionError):  # One of the numbered ones, or one that the ledger makes itself.
         run_state_machine_as_test(Lives, settings=_tries(300))

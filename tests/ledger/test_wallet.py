@@ -449,7 +449,7 @@ def test_what_is_decided_from_the_first_lots_is_what_the_whole_wallet_decides(da
     last_at=st.integers(JANUARY - 10, JANUARY + 10),
     complete=st.booleans(),
 )
-def test_the_short_way_is_the_long_way(points: int, remaining: list[int], last_at: int, complete: bool) -> None:  # noqa: FBT001
+def test_the_short_way_is_the_long_way(points: int, remaining: list[int], last_at: int, complete: bool) -> None:
     """A redemption that the first lot can pay alone is decided as by a draft, to the last record."""
     lots = tuple(
         new_lot(number, each)._replace(available_at=JANUARY - 5 + number) for number, each in enumerate(remaining, 1)

@@ -1,6 +1,8 @@
 """The commands on a database: they take its URL and give none of its password away."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -91,3 +93,19 @@ def test_a_url_is_shown_without_what_is_secret() -> None:
         "postgresql://a.example:5432,b.example/points"
     )
     assert shown("postgres:///points?host=/run") == "postgresql:///points"
+
+
+def test_without_the_driver_the_rest_works(tmp_path: Path) -> None:
+    """Where asyncpg is not installed SQLite serves as ever, and a database URL is refused with what to install."""
+    without = "import sys; sys.modules['asyncpg'] = None; from erply_points.cli import main; main()"
+    place = [("--data", str(tmp_path)), ("--database-url", f"postgresql://points:{PASSWORD}@127.0.0.1/points")]
+    ended = [
+        subprocess.run(
+            [sys.executable, "-c", without, "account", "list", *options], capture_output=True, text=True, check=False
+        )
+        for options in place
+    ]
+    assert (ended[0].returncode, ended[0].stdout) == (0, "")
+    assert ended[1].returncode == 2
+    assert "pip install 'erply-points[postgres]'" in ended[1].stderr
+    assert PASSWORD not in ended[1].stdout + ended[1].stderr

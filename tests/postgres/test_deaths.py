@@ -23,7 +23,7 @@ from support.client import Erply
 @contextlib.contextmanager
 def mortal_server(moment: str, settings: ServerSettings) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The URL and the process of a server on the same database that LAST_WORDS end at this moment."""
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("mortal_server.py")), moment, "serve", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

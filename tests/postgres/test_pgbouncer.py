@@ -50,7 +50,7 @@ def pooler() -> Iterator[str]:
     )
     settings.chmod(0o644)
     log = (folder / "log").open("wb")
-    with log, subprocess.Popen([program, settings], stdout=log, stderr=log, cwd=folder, **as_nobody()) as process:  # noqa: S603 - the installed program
+    with log, subprocess.Popen([program, settings], stdout=log, stderr=log, cwd=folder, **as_nobody()) as process:
         try:
             _wait_for(port, process, folder / "log")
             yield f"postgresql://points@127.0.0.1:{port}/postgres"

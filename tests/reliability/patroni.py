@@ -95,7 +95,7 @@ def _start(command: list[str | Path], folder: Path, log: Path, at_our_end: signa
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PG", "PATRONI"))
     }
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - installed programs
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -148,7 +148,7 @@ async def ready(shop: Shop, kind: str, points: int = 1_000) -> tuple[int, Keyed]
     return await shop.customer(points=points), KEYS[kind]
 
 
-def redemption(customer: int, points: int = 30, **more: Any) -> Record:
+def redemption(customer: int, points: int | str = 30, **more: Any) -> Record:
     return {"requestName": "subtractCustomerRewardPoints", "customerID": customer, "points": points, **more}
 
 

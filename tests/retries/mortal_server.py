@@ -32,7 +32,7 @@ def die_before_the_commit() -> None:
             _die()
         commit(transaction)
 
-    SQLiteTransaction.commit_now = commit_now  # type: ignore[assignment, method-assign]
+    SQLiteTransaction.commit_now = commit_now  # type: ignore[assignment, method-assign]  # dies instead
 
 
 def die_after_the_commit() -> None:
@@ -44,7 +44,7 @@ def die_after_the_commit() -> None:
             _die()
         return reply
 
-    Dispatcher.answer = answer_or_die  # type: ignore[assignment, method-assign]
+    Dispatcher.answer = answer_or_die  # type: ignore[assignment, method-assign]  # dies instead
 
 
 if __name__ == "__main__":

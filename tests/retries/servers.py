@@ -22,7 +22,7 @@ class MortalServer:
 
     def __init__(self, data: Path, moment: str) -> None:
         launcher = str(Path(__file__).with_name("mortal_server.py"))
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             [sys.executable, launcher, moment, "serve", "--data", str(data), "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

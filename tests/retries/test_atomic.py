@@ -63,7 +63,7 @@ async def test_a_failure_anywhere(shop: Shop, position: int) -> None:
 
 FAILING: dict[str, tuple[Record, int]] = {
     "an unknown call": ({"requestName": "noSuchCall"}, 1005),
-    "a parameter of the wrong form": (redemption(1, points="many"), 1014),  # type: ignore[arg-type]
+    "a parameter of the wrong form": (redemption(1, points="many"), 1014),
     "an unknown customer": (redemption(99), 1011),
     "a reading call": (balance(99), 1011),
     "a duplicate": (receipt(1, temporaryUUID="u"), 1206),
@@ -134,7 +134,7 @@ MADE_AND_DELETED: dict[str, list[Record]] = {
 
 @pytest.mark.parametrize("listed", [False, True])
 @pytest.mark.parametrize("what", MADE_AND_DELETED)
-async def test_what_was_made_and_deleted_is_undone(shop: Shop, what: str, listed: bool) -> None:  # noqa: FBT001
+async def test_what_was_made_and_deleted_is_undone(shop: Shop, what: str, listed: bool) -> None:
     """What came, changed and went within the bulk is undone as well, also where a listing came between."""
     assert await shop.customer(points=100) == 1
     steps = MADE_AND_DELETED[what]

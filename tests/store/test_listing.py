@@ -1,13 +1,16 @@
 """The contract of listings: conditions, order, pages and what they list."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from erply_points.store.listing import Condition, Listing
+from erply_points.store.configuration import Client
+from erply_points.store.listing import Condition, Listing, Operator
 from erply_points.store.protocol import Store
 from erply_points.store.rows import Movement
 from erply_points.store.unit_of_work import UnitOfWork
@@ -228,15 +231,23 @@ async def test_histories_name_what_they_refer_to(store: Store) -> None:
     assert ([one.record.id for one in early.rows], early.total) == ([1], 1)
 
 
-async def test_vat_rates_and_users_are_listed(store: Store) -> None:
+def _put_client(client: Client, work: UnitOfWork) -> None:
+    work.clients.put(client.key, client)
+
+
+async def test_small_tables_are_listed(store: Store) -> None:
     """Small tables list whole rows too."""
     rates, users = [vat_rate(1), vat_rate(2, active=0)], [user(1), user(2, username="mari")]
     await put(store, "vat_rates", rates)
     await put(store, "users", users)
+    callers = [Client(key, "Till", bytes(32), 1) for key in ("a.1", "a.2")]
+    for each in callers:
+        await change(store, partial(_put_client, each))
     transaction = await store.begin({}, write=False)
     assert (await transaction.list(Listing("vat_rates"))).rows == rates
     assert (await transaction.list(Listing("vat_rates", (Condition(("active",), "=", 0),)))).rows == [rates[1]]
     assert (await transaction.list(Listing("users", (Condition(("username",), "=", "mari"),)))).rows == [users[1]]
+    assert (await transaction.list(Listing("clients", order=(("key", "desc"),)))).rows == callers[::-1]
     await transaction.rollback()
 
 
@@ -250,11 +261,12 @@ async def test_any_text_is_sought_as_it_is(names: list[str], sought: str, store:
     await store.clear()
     numbered = list(enumerate(names, start=1))
     await put(store, "customers", [customer(number, code=name) for number, name in numbered])
-    for operator, fits in (
+    operators: tuple[tuple[Operator, Callable[[str], bool]], ...] = (
         ("prefix", lambda name: name.lower().startswith(sought.lower())),
         ("contains", lambda name: sought.lower() in name.lower()),
         ("=", lambda name: name == sought),
         ("<>", lambda name: name != sought),
-    ):
-        found = await listed(store, where(Condition(("code",), operator, sought)))  # type: ignore[arg-type]
+    )
+    for operator, fits in operators:
+        found = await listed(store, where(Condition(("code",), operator, sought)))
         assert found == [number for number, name in numbered if fits(name)], operator

@@ -50,7 +50,7 @@ class Erply:
         assert status["errorMessage"].endswith("."), status
         return status["errorCode"], status["errorField"]
 
-    async def bulk(self, requests: list[Record], **top: Any) -> dict[str, Any]:
+    async def bulk(self, requests: list[Record] | str, **top: Any) -> dict[str, Any]:
         """A bulk's whole answer. A request is a dict with `requestName`."""
         return await self.post({"clientCode": self.code, "sessionKey": self.key, **top, "requests": requests})
 

@@ -20,6 +20,18 @@ def checked(schema: str, response: httpx.Response) -> httpx.Response:
     return response
 
 
+BODY = {"pointCategoryTypes": "REGULAR", "pointsToBeAdjusted": "25.50", "reasonOfReturn": "Goods returned"}
+"""A deduction that Capillary's endpoint takes."""
+
+
+def error(answer: Answer) -> tuple[int, str]:
+    """The only error of an answer of Capillary's: code and message."""
+    assert answer["warnings"] == []
+    (only,) = answer["errors"]
+    assert only["status"] is False
+    return only["code"], only["message"]
+
+
 class Capillary:
     """One API client of Capillary's calls."""
 

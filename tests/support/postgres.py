@@ -42,7 +42,7 @@ def programs() -> Path:
     """The folder of the newest server's programs. Raises NoPostgres."""
     candidates = []
     if config := shutil.which("pg_config"):
-        found = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)  # noqa: S603
+        found = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
         candidates.append(Path(found.stdout.strip()))
     newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
     candidates += newest_first
@@ -129,7 +129,7 @@ class Cluster:
     def _make(self) -> None:
         # Text in another order than that of its bytes, so that what relies on either shows.
         order = ["--locale-provider=icu", "--icu-locale=und"] if self._version() >= 15 else []
-        made = subprocess.run(  # noqa: S603 - the installed server's own program
+        made = subprocess.run(
             [
                 *(self.programs / "initdb", "--pgdata", self.folder / "data", "--no-sync", "--username=points"),
                 *("--auth=trust", "--encoding=UTF8", "--locale=C", *order),
@@ -144,7 +144,7 @@ class Cluster:
             raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
 
     def _version(self) -> int:
-        shown = subprocess.run([self.programs / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        shown = subprocess.run([self.programs / "postgres", "--version"], capture_output=True, text=True, check=True)
         found = re.search(r"\d+", shown.stdout)
         assert found is not None, shown.stdout
         return int(found[0])
@@ -153,7 +153,7 @@ class Cluster:
         """Returns when it takes connections."""
         options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the installed server's own program
+            self._process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

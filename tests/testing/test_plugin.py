@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Run:
     def written(code: str, *options: str, ini: str = "") -> Ran:
         (tmp_path / "test_theirs.py").write_text(code, "utf-8")
         (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers --strict-config\n" + ini, "utf-8")
-        done = subprocess.run(  # noqa: S603 - our own program
+        done = subprocess.run(
             [*PYTEST, *options],
             cwd=tmp_path,
             env=environment(),
@@ -246,7 +246,7 @@ def test_waits(erply_sandbox):
 """
     )
     pid_file = tmp_path / "pid"
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         PYTEST, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         until = time.monotonic() + SECONDS_MAX
@@ -269,7 +269,7 @@ def test_who_does_not_use_it_does_not_pay() -> None:
         "import pytest, sys; before = set(sys.modules); import erply_points.testing.plugin; "
         "print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert set(done.stdout.split()) == {
         "erply_points",
         "erply_points.testing",

@@ -157,7 +157,7 @@ def test_a_token_that_is_given_is_not_printed(sandbox: Sandbox) -> None:
 def test_a_token_that_will_not_do(tmp_path: Path, options: list[str], token: str | None, reason: str) -> None:
     """A server does not start with a token that nobody could use, or that could be guessed."""
     environment = {**os.environ, **({"ERPLY_POINTS_SANDBOX_TOKEN": token} if token else {})}
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [*SERVE, "--data", str(tmp_path), *options],
         env=environment,
         capture_output=True,
@@ -171,7 +171,7 @@ def test_a_token_that_will_not_do(tmp_path: Path, options: list[str], token: str
 
 def test_an_input_that_has_nothing(tmp_path: Path) -> None:
     """With --until-eof and no standard input the server stops as soon as it has started, cleanly."""
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(
         [*SERVE, "--data", str(tmp_path / "data"), "--until-eof"],
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption
+from erply_points.store.configuration import Client
 from erply_points.store.listing import Condition, Listing, ListingName, Page
 from erply_points.store.postgres.connection import Connection
 from erply_points.store.postgres.tables import quoted, type_of
@@ -146,6 +147,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         any_number=_text("CASE custom_number WHEN '' THEN number::text ELSE custom_number END"),
     ),
     "users": _plain("users", User),
+    "clients": _plain("clients", Client),
     "payments": _plain("payments", Payment),
     "gift_cards": _plain("gift_cards", GiftCard),
     "coupons": _plain("coupons", Coupon),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from erply_points.ledger.records import Lot, Redemption
+from erply_points.store.configuration import Client
 from erply_points.store.listing import Condition, Listing, ListingName, Page
 from erply_points.store.rows import (
     Coupon,
@@ -97,6 +98,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         any_number="CASE custom_number WHEN '' THEN CAST(number AS TEXT) ELSE custom_number END",
     ),
     "users": _plain("users", User),
+    "clients": _plain("clients", Client),
     "payments": _plain("payments", Payment),
     "gift_cards": _plain("gift_cards", GiftCard),
     "coupons": _plain("coupons", Coupon),

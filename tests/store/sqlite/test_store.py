@@ -93,7 +93,7 @@ async def test_transactions_of_one_connection_do_not_overlap(store: SQLiteStore)
 
 
 @pytest.mark.parametrize("flushed", [False, True])
-async def test_a_full_disk_keeps_nothing_and_harms_nothing(store: SQLiteStore, flushed: bool) -> None:  # noqa: FBT001
+async def test_a_full_disk_keeps_nothing_and_harms_nothing(store: SQLiteStore, flushed: bool) -> None:
     """A transaction that does not fit is refused as unavailable; what was there stays, and smaller ones go on."""
     await change(store, lambda work: work.customers.put(1, customer(1)))
 
@@ -178,7 +178,7 @@ async def test_without_a_folder_there_are_no_accounts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("lots", "read", "complete"), [(4, 4, True), (5, 4, False)])
-async def test_a_wallet_is_read_ahead_so_far(lots: int, read: int, complete: bool, store: SQLiteStore) -> None:  # noqa: FBT001
+async def test_a_wallet_is_read_ahead_so_far(lots: int, read: int, complete: bool, store: SQLiteStore) -> None:
     """Up to the limit a wallet comes whole; beyond it comes the limit, marked as not whole."""
     assert LOTS_READ_AHEAD == 4
 
