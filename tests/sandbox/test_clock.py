@@ -8,7 +8,7 @@ import pytest
 from erply_points.sandbox.clock import LATEST, AccountClock, OutOfRange, Setting
 from erply_points.testing import ErplyError, SandboxError
 from erply_points.testing.client import Erply
-from erply_points.testing.sandbox import ErplyClock, ErplyServer
+from erply_points.testing.sandbox import ErplyClock, ErplyServer, Sandbox
 from sandbox.shop import REDEEM, balance, customer
 
 DAY = 86_400
@@ -80,12 +80,12 @@ def test_points_expire(account: ErplyServer, erply: Erply, clock: ErplyClock) ->
     assert refused.value.code == 1042
 
 
-def test_pending_points_become_active(erply: Erply, clock: ErplyClock) -> None:
-    """Points that were earned later than it now is are shown but cannot be spent before their time has come."""
+def test_pending_points_become_active(sandbox: Sandbox) -> None:
+    """Promised points are shown but cannot be spent before their time has come."""
+    account = sandbox.new_account(settings={"pending_hours": "240"})
+    erply, clock = account.client(), ErplyClock(account)
     clock.freeze()
-    clock.advance(10 * DAY)
-    owner = customer(erply, points=100)
-    clock.advance(-10 * DAY)
+    owner = customer(erply, points=100, pointCategory="PROMISED")
     assert balance(erply, owner) == 100
     with pytest.raises(ErplyError) as refused:
         erply.call(REDEEM, customerID=owner, points=1)
