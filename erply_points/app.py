@@ -73,8 +73,7 @@ def create_app(settings: ServerSettings, clock: Clock = time.time) -> Starlette:
             yield
         finally:
             maintenance.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await maintenance
+            await asyncio.wait([maintenance])
             await accounts.close()
 
     for call in CALLS:

@@ -153,7 +153,9 @@ class AccountPool:
         """Close accounts unused for `seconds`, the longest unused first, while more than `keep` are open."""
         idle = sorted((used, code) for code, used in self._last_used.items() if not self._users[code])
         for used, code in idle:
-            if time.monotonic() - used >= seconds and len(self._open) > keep:
+            # While one closes, another may be used, or closed by somebody else who makes room.
+            still = self._last_used.get(code) == used and not self._users[code]
+            if still and time.monotonic() - used >= seconds and len(self._open) > keep:
                 await self._close(code)
 
     async def maintain(self) -> None:
@@ -170,12 +172,18 @@ class AccountPool:
                             await account.tidy()
                     except (UnknownAccount, StoreUnavailable) as error:
                         _log.warning("account %s was not tidied: %s", code, error)
+                    except Exception:  # noqa: BLE001 - the others still want to be tidied
+                        _log.exception("account %s was not tidied", code)
 
     async def close(self) -> None:
+        """Close all accounts. One that cannot be closed is logged and keeps no other open."""
         for code in list(self._open):
             await self._close(code)
 
     async def _close(self, code: str) -> None:
         account = self._open.pop(code)
         del self._users[code], self._last_used[code]
-        await account.close()
+        try:
+            await account.close()
+        except Exception:  # noqa: BLE001 - it is gone for us, and the others still want to be closed
+            _log.exception("account %s was not closed well", code)

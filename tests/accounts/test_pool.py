@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from erply_points.accounts import administration, pool
+from erply_points.accounts.account import Account
 from erply_points.accounts.pool import AccountPool, UnknownAccount, is_account_code
 from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
@@ -86,6 +87,67 @@ async def test_idle_accounts_close(tmp_path: Path) -> None:
             assert another is not idle
             assert still is busy
     await accounts.close()
+
+
+async def test_who_comes_while_others_close_is_not_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that is used while an idle one before it closes stays open, for its user and afterwards."""
+    accounts = AccountPool(await stores_with(tmp_path, "a1", "a2"))
+    for code in ("a1", "a2"):
+        async with accounts.use(code):
+            pass
+    closing, go_on = asyncio.Event(), asyncio.Event()
+    close = Account.close
+
+    async def slowly(account: Account) -> None:
+        closing.set()
+        await go_on.wait()
+        await close(account)
+
+    monkeypatch.setattr(Account, "close", slowly)
+    making_room = asyncio.create_task(accounts.close_idle(0.0))
+    await closing.wait()
+    async with accounts.use("a2") as used:
+        go_on.set()
+        await making_room
+        assert (await used.read({})).tables
+    async with accounts.use("a2") as again:
+        assert again is used
+    await accounts.close()
+
+
+async def test_two_who_make_room_close_each_account_once(tmp_path: Path) -> None:
+    """Accounts that become idle are closed by whoever is first, and nobody stumbles over one that is gone."""
+    accounts = AccountPool(await stores_with(tmp_path, "a1", "a2", "a3"))
+    for code in ("a1", "a2", "a3"):
+        async with accounts.use(code):
+            pass
+    await asyncio.gather(*(accounts.close_idle(0.0) for _ in range(3)))
+    async with accounts.use("a1") as account:
+        assert (await account.read({})).tables
+    await accounts.close()
+
+
+async def test_one_that_cannot_be_closed_keeps_no_other_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the server stops, every account is closed, whatever one of them says to it."""
+    accounts = AccountPool(await stores_with(tmp_path, "a1", "a2"))
+    closed = []
+    close = Account.close
+
+    async def badly(account: Account) -> None:
+        await close(account)
+        closed.append(account.code)
+        if account.code == "a1":
+            raise StoreUnavailable("disk I/O error")
+
+    monkeypatch.setattr(Account, "close", badly)
+    for code in ("a1", "a2"):
+        async with accounts.use(code):
+            pass
+    await accounts.close()
+    assert closed == ["a1", "a2"]
+    assert "account a1 was not closed well" in caplog.text
 
 
 async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
