@@ -95,7 +95,7 @@ BELONGINGS: Final = frozenset(
 belongs where drops them, to be read again when next asked for."""
 
 
-UndoLog = list[tuple["Table[Any, Any]", Any, Any, Change | None]]
+UndoLog = list[tuple[str, Any, Any, Change | None]]
 """Table, key, the row before and its change before."""
 
 
@@ -135,7 +135,7 @@ class Table(Generic[K, R]):
         changes = self.changes
         before = rows.get(key, _UNREAD)
         change = changes.get(key)
-        self._undo_log.append((self, key, before, change))
+        self._undo_log.append((self.name, key, before, change))
         rows[key] = row
         if before is None or before is _UNREAD:
             # Deleted and made again within a transaction, it still stands in the database.
@@ -150,7 +150,7 @@ class Table(Generic[K, R]):
         if before is None:
             return
         change = self.changes.get(key)
-        self._undo_log.append((self, key, before, change))
+        self._undo_log.append((self.name, key, before, change))
         self.rows[key] = None
         if change is Change.CREATED:
             del self.changes[key]
@@ -423,8 +423,8 @@ class UnitOfWork:
         log = self._undo_log
         while len(log) > length:
             flushed = len(log) <= self._flushed_to
-            table, key, before, change = log.pop()
-            table.restore(key, before, change, flushed=flushed)
+            name, key, before, change = log.pop()
+            self.tables[name].restore(key, before, change, flushed=flushed)
         if self._flushed_to > length:
             self._flushed_to = length
             self.forget_belongings()  # They may hold what was undone.

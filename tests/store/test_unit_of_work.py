@@ -1,8 +1,10 @@
 """The unit of work in memory: what counts as a change, and as read."""
 
+import gc
+
 import pytest
 
-from erply_points.store.unit_of_work import Change, NotLoaded, UnitOfWork
+from erply_points.store.unit_of_work import Change, NotLoaded, Table, UnitOfWork
 from store.samples import customer, earned, lot, redeemed, redemption, user
 
 
@@ -78,3 +80,23 @@ def test_a_posting_is_undone_whole() -> None:
         assert {key: row for key, row in table.rows.items() if row is not None} == {
             key: row for key, row in before[name].items() if row is not None
         }
+
+
+def test_a_unit_of_work_is_gone_when_nobody_needs_it() -> None:
+    """Its rows are freed at once and not left to the garbage collector, which would stop the server to find them."""
+    gc.collect()
+    gc.disable()
+    try:
+        work = UnitOfWork()
+        work.customers.rows[1] = None
+        work.customers.put(1, customer(1))
+        work.undo(work.mark())
+        del work
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, Table)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []
