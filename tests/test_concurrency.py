@@ -12,29 +12,9 @@ import httpx
 
 from erply_points.accounts.administration import check_account
 from erply_points.app import stores_of
-from support.client import Erply, Record
+from support.client import Erply
 from support.process import ServerProcess
-
-RECEIPT = {
-    "requestName": "saveSalesDocument",
-    "type": "CASHINVOICE",
-    "productID1": 38,
-    "vatrateID1": 1,
-    "amount1": 1,
-    "price1": "10.00",
-}
-
-
-def redemption(customer: int, points: int, **more: Any) -> Record:
-    return {"requestName": "subtractCustomerRewardPoints", "customerID": customer, "points": points, **more}
-
-
-def earning(customer: int, points: int) -> Record:
-    return {"requestName": "addCustomerRewardPoints", "customerID": customer, "points": points}
-
-
-def balance(customer: int) -> Record:
-    return {"requestName": "getCustomerRewardPoints", "customerID": customer}
+from support.requests import RECEIPT, balance, earning, redemption
 
 
 def code_of(answer: dict[str, Any]) -> int:

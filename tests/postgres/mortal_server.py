@@ -32,10 +32,10 @@ def end(moment: str) -> None:
         if doomed:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    PostgresTransaction.commit_now = commit_now  # type: ignore[assignment, method-assign]
+    PostgresTransaction.commit_now = commit_now  # type: ignore[assignment, method-assign]  # dies instead
 
 
 if __name__ == "__main__":
-    store.IDLE_SECONDS = IDLE_SECONDS  # type: ignore[misc]
+    store.IDLE_SECONDS = IDLE_SECONDS  # type: ignore[misc]  # shorter than in earnest
     end(sys.argv.pop(1))
     main()

@@ -7,34 +7,15 @@ import asyncio
 import os
 import random
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from erply_points.accounts.administration import check_account, create_user
 from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
-from support.client import Erply, Record
+from support.client import Erply
+from support.requests import RECEIPT, balance, earning, redemption
 
 RACES: Final = int(os.environ.get("ERPLY_POINTS_RACES", "1"))
-RECEIPT: Final = {
-    "requestName": "saveSalesDocument",
-    "type": "CASHINVOICE",
-    "productID1": 38,
-    "vatrateID1": 1,
-    "amount1": 1,
-    "price1": "10.00",
-}
-
-
-def redemption(customer: int, points: int, **more: Any) -> Record:
-    return {"requestName": "subtractCustomerRewardPoints", "customerID": customer, "points": points, **more}
-
-
-def earning(customer: int, points: int) -> Record:
-    return {"requestName": "addCustomerRewardPoints", "customerID": customer, "points": points}
-
-
-def balance(customer: int) -> Record:
-    return {"requestName": "getCustomerRewardPoints", "customerID": customer}
 
 
 async def problems(tills: list[Erply], settings: ServerSettings) -> list[str]:
