@@ -134,7 +134,7 @@ async def test_no_server_shows_half_a_bulk(tills: list[Erply]) -> None:
 
     async def move(till: Erply) -> None:
         for number in range(20 * RACES):
-            giver, taker = (here, there) if number % 3 else (there, here)
+            giver, taker = (here, there) if number % 2 else (there, here)
             bulk = [
                 redemption(giver, 5),
                 {"requestName": "getUsedRewardPointRecords", "customerID": giver, "recordsOnPage": 1},
