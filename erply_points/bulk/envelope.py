@@ -55,7 +55,7 @@ class RepeatedKeys(dict[str, Any]):
     repeated: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubRequest:
     name: str
     """The call as sent; "" if none was."""

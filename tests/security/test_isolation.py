@@ -103,8 +103,9 @@ async def test_knowing_names_and_numbers_is_of_no_use(shop: Shop) -> None:
         ]
         answers = [await busy.http.post("/api/", json=body) for body in bodies]
         codes = [answer.json()["status"]["errorCode"] for answer in answers]
-        assert codes[1] == 1055 or "verifyUser" in str(requests)
-        assert codes[2] == 1055 or "verifyUser" in str(requests)
+        # A bulk of calls that need no session is answered whatever it names.
+        if not all(CALLS[each["requestName"]].public for each in requests):
+            assert codes[1] == codes[2] == 1055
         for auth in ((own_client, known.secret), (known.client, own_secret), (f"{known.code}.x", known.secret)):
             path = "/v2/customers/1/negativePointsAdjustment"
             answers.append(await busy.http.post(path, json={"reasonOfReturn": "x", "pointsToBeAdjusted": 1}, auth=auth))

@@ -554,3 +554,35 @@ async def test_many_rows_are_read_at_once(store: Store) -> None:
     assert [wallet_of(work, number).totals.balance for number in everybody] == [
         number if number % 2 else 0 for number in everybody
     ]
+
+
+@pytest.mark.parametrize("many", [1, 3, 4, 21, 63, 64, 150])
+async def test_however_many_rows_change_each_is_kept(many: int, store: Store, stores: OpenStores) -> None:
+    """Each of many rows that are made, changed, closed or rewritten in one transaction stands as it was left."""
+    everybody = range(1, many + 1)
+    numbers = {"customers": set(everybody), "lots": set(everybody), **wallets(*everybody)}
+
+    def make(work: UnitOfWork) -> None:
+        for number in everybody:
+            assert work.new_id("customers") == work.new_id("transactions") == number
+            work.customers.put(number, customer(number, card_number=f"{number}"))
+            earned(work, lot(number, number, 10 * number))
+
+    def change_all(work: UnitOfWork) -> None:
+        for number in everybody:
+            # Cards go round, half the lots are spent to the end, and the history of each customer grows.
+            work.customers.put(number, customer(number, card_number=f"{number % many + 1}"))
+            redeemed(work, redemption(work.new_id("transactions"), number, number * (10 if number % 2 else 3)))
+
+    await change(store, make, numbers)
+    await change(store, change_all, numbers)
+    store = await stores.reopen(store)
+    work = await look(store, {**numbers, "redemptions": {many + number for number in everybody}})
+    for number in everybody:
+        left = 0 if number % 2 else 7 * number
+        kept = work.customers.get(number), work.lots.get(number), work.redemptions.get(many + number)
+        assert kept[0] == customer(number, card_number=f"{number % many + 1}")
+        assert kept[1] == lot(number, number, 10 * number)._replace(remaining=left, redeemed=10 * number - left)
+        assert kept[2] == redemption(many + number, number, 10 * number - left)
+        assert wallet_of(work, number).totals.balance == left
+    assert await store.check() == []

@@ -26,6 +26,8 @@ APPLICATION_ID: Final = 0x45525031  # "ERP1": what `file` and `PRAGMA applicatio
 LOCK_TIMEOUT_SECONDS: Final = 5.0
 STATEMENTS_CACHED: Final = 256
 PAGE_CACHE_KIB: Final = 8_192
+LOG_PAGES_MAX: Final = 4_000
+"""Pages of the write-ahead log after which a commit moves them into the database: see `checkpoints`."""
 
 
 # At DEBUG aiosqlite writes down what it is given to do, and so names and numbers of customers.
@@ -92,7 +94,11 @@ def _open(path: Path, pragmas: tuple[str, ...]) -> sqlite3.Connection:
 async def connect(path: Path, *, write: bool) -> ThreadConnection:
     """Open an existing account file. A writing connection survives a power cut once it has committed."""
     common: tuple[str, ...] = ("foreign_keys = ON", f"cache_size = -{PAGE_CACHE_KIB}", "temp_store = MEMORY")
-    pragmas = (*common, "journal_mode = WAL", "synchronous = FULL") if write else (*common, "query_only = ON")
+    pragmas = (
+        (*common, "journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {LOG_PAGES_MAX}")
+        if write
+        else (*common, "query_only = ON")
+    )
     connector: Callable[[], Any] = functools.partial(_open, path, pragmas)
     connection = ThreadConnection(connector, iter_chunk_size=64)
     try:

@@ -1,6 +1,7 @@
 """The SQLite store of one account: a connection that writes, a connection that reads, and their transactions."""
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -17,6 +18,7 @@ from erply_points.store.lookups import ALL_LOTS, Loaded
 from erply_points.store.protocol import AccountInUse, Body, Rows, StoreUnavailable
 from erply_points.store.shapes import DAY, ROWS_READ, SETTINGS_SEQUENCE
 from erply_points.store.sqlite import backups, checking, copying, listing, loading, migrations, tables
+from erply_points.store.sqlite.checkpoints import Checkpoints
 from erply_points.store.sqlite.connection import ThreadConnection, connect, create_file, translated_errors
 from erply_points.store.unit_of_work import BELONGINGS, Needs, UnitOfWork, WalletKey
 
@@ -96,6 +98,7 @@ class SQLiteStore:
         self._reader = reader
         self._settings: tuple[int, Mapping[str, str]] = (-1, {})
         self._mending = asyncio.Lock()
+        self._checkpoints = Checkpoints(path)
 
     @classmethod
     async def create(cls, path: Path) -> "SQLiteStore":
@@ -123,8 +126,9 @@ class SQLiteStore:
         if self._writer.stuck or self._reader.stuck:
             async with self._mending:
                 if self._writer.stuck or self._reader.stuck:
-                    # Both at once: they share what SQLite keeps of the file, and how it was opened.
+                    # All at once: they share what SQLite keeps of the file, and how it was opened.
                     with translated_errors():
+                        await self._checkpoints.close()
                         await self._reader.close()
                         await self._writer.close()
                     self._writer, self._reader = await _connect_both(self.path)
@@ -143,6 +147,8 @@ class SQLiteStore:
                 raise
             connection = await self._connection(write=write)
             await connection.run(self._transact, connection.database, needs, body, write=write, keep=keep)
+        if write:
+            self._checkpoints.after(connection.database)
 
     def _transact(self, database: sqlite3.Connection, needs: Needs, body: Body, *, write: bool, keep: bool) -> None:
         transaction = self._begin(database, _directly, needs, write=write)
@@ -206,14 +212,13 @@ class SQLiteStore:
 
     async def close(self) -> None:
         try:
-            await self._reader.close()
+            async with contextlib.AsyncExitStack() as closing:
+                for connection in (self._writer, self._reader, self._checkpoints):
+                    closing.push_async_callback(connection.close)
         finally:
-            try:
-                await self._writer.close()
-            finally:
-                if self._lock >= 0:
-                    os.close(self._lock)
-                self._lock = -1
+            if self._lock >= 0:
+                os.close(self._lock)
+            self._lock = -1
 
 
 async def _connect_both(path: Path) -> tuple[ThreadConnection, ThreadConnection]:

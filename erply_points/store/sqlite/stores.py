@@ -95,7 +95,7 @@ async def _fill(path: Path, rows: Rows) -> None:
     try:
         await writer.run(_begin_to_fill, writer.database)
         async for name, part in rows:
-            await writer.run(writer.database.executemany, tables.ALL[name].insert, part)
+            await writer.run(tables.ALL[name].insert.run, writer.database, part)
         await writer.run(_end_filling, writer.database)
     finally:
         await writer.close()

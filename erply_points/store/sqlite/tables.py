@@ -1,10 +1,11 @@
-"""How the rows of a unit of work are written: one `executemany` per table and kind of change.
+"""How the rows of a unit of work are written: a few statements per table and kind of change, each for many rows.
 
 Every row is a named tuple whose fields are the table's columns in order, so rows are bound as they are.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
@@ -12,29 +13,52 @@ from erply_points.store import shapes
 from erply_points.store.shapes import Shape
 from erply_points.store.unit_of_work import Change, Journal, UnitOfWork
 
+BATCHES: Final = (64, 16, 4, 1)
+"""Rows that one statement takes at a time: the most first, as far as there are so many."""
+
+
+class Statement:
+    """A statement that writes rows of so many columns. `for_rows` makes it for some of them: given as SQL."""
+
+    def __init__(self, columns: int, for_rows: Callable[[str], str]) -> None:
+        row = f"({', '.join('?' * columns)})"
+        self.batches = tuple((size, for_rows(", ".join([row] * size))) for size in BATCHES)
+
+    def run(self, database: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write the rows: for each a value for each column."""
+        start = 0
+        for size, sql in self.batches:
+            while len(rows) - start >= size:
+                database.execute(sql, tuple(chain.from_iterable(rows[start : start + size])))
+                start += size
+
 
 class TableSQL:
     """The statements of one table; `Shape` says what they are for."""
 
     def __init__(self, shape: Shape) -> None:
         name, key, hot, columns = shape.name, shape.key, shape.hot, shape.columns
-        tests = {column: f"?{columns.index(of) + 1} {test}" for column, (of, test) in shape.computed.items()}
-        numbers = {column: f"?{position}" for position, column in enumerate(columns, start=1)}
-        where = " AND ".join(f"{column} = {numbers[column]}" for column in key)
-        written = numbers | tests
-        self.insert = f"INSERT INTO {name} ({', '.join(written)}) VALUES ({', '.join(written.values())})"
-        changes = ", ".join(f"{column} = {value}" for column, value in written.items() if column not in key)
-        self.rewrite = f"UPDATE {name} SET {changes} WHERE {where}"
+        tests = {column: f"column{columns.index(of) + 1} {test}" for column, (of, test) in shape.computed.items()}
+        values = {column: f"column{position}" for position, column in enumerate(columns, start=1)} | tests
+
+        def insert(rows: str) -> str:
+            return f"INSERT INTO {name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM (VALUES {rows})"
+
+        def update(given: Sequence[str], more: dict[str, str]) -> Statement:
+            at = {column: f"column{position}" for position, column in enumerate(given, start=1)}
+            written = {column: value for column, value in at.items() if column not in key} | more
+            changes = ", ".join(f"{column} = {value}" for column, value in written.items())
+            where = " AND ".join(f"{name}.{column} = {at[column]}" for column in key)
+            return Statement(len(given), lambda rows: f"UPDATE {name} SET {changes} FROM (VALUES {rows}) WHERE {where}")
+
+        self.insert = Statement(len(columns), insert)
+        self.rewrite = update(columns, tests)
+        self.update = update((*hot, *key), {}) if hot else self.rewrite
+        self.close = update((*hot, *key), dict.fromkeys(tests, "0")) if hot and tests else None
         self.delete = f"DELETE FROM {name} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
-        self.update = (
-            f"UPDATE {name} SET {', '.join(f'{column} = ?' for column in hot)}"
-            f" WHERE {' AND '.join(f'{column} = ?' for column in key)}"
-        )
-        closed = ", ".join(f"{column} = 0" for column in shape.computed)
-        self.close = self.update.replace(" WHERE ", f", {closed} WHERE ") if hot and shape.computed else ""
         positions = [columns.index(column) for column in key]
         self.key_values = itemgetter(*positions) if len(key) > 1 else itemgetter(slice(positions[0], positions[0] + 1))
-        self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else None
+        self.update_values = itemgetter(*(columns.index(column) for column in (*hot, *key))) if hot else tuple
         empty = ", ".join(f"{column} = ''" for column in shape.unique)
         self.vacate = (
             f"UPDATE {name} SET {empty} WHERE {' AND '.join(f'{column} = ?' for column in key)}" if shape.unique else ""
@@ -80,35 +104,32 @@ def _write_table(database: sqlite3.Connection, sql: TableSQL, rows: dict[Any, An
         database.executemany(sql.delete, [_as_tuple(key) for key in deleted])
     if sql.vacate:
         database.executemany(sql.vacate, [_as_tuple(key) for key in (*changed, *rewritten)])
-    if changed and sql.update_values is not None:
+    if changed:
         values = list(map(sql.update_values, _rows(sql, rows, changed)))
         # The first of the hot columns is what is left: a row with nothing left is closed, and its test with it.
-        database.executemany(sql.update, (each for each in values if each[0] or not sql.close))
         if sql.close:
-            database.executemany(sql.close, (each for each in values if not each[0]))
-    elif changed:
-        database.executemany(sql.rewrite, _rows(sql, rows, changed))
+            sql.close.run(database, [each for each in values if not each[0]])
+            values = [each for each in values if each[0]]
+        sql.update.run(database, values)
     if rewritten:
-        database.executemany(sql.rewrite, _rows(sql, rows, rewritten))
+        sql.rewrite.run(database, _rows(sql, rows, rewritten))
     if created := by_change.get(Change.CREATED):
-        database.executemany(sql.insert, _rows(sql, rows, created))
+        sql.insert.run(database, _rows(sql, rows, created))
 
 
 def _write_journal(database: sqlite3.Connection, sql: TableSQL, journal: Journal[Any]) -> None:
     if journal.undone:
         database.executemany(sql.delete, map(sql.key_values, journal.undone))
-    # Plain tuples: sqlite3 binds them faster than named ones.
-    database.executemany(sql.insert, map(tuple, journal.rows[journal.flushed_to :]))
+    sql.insert.run(database, journal.rows[journal.flushed_to :])
 
 
 def _as_tuple(key: Any) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-def _rows(sql: TableSQL, rows: dict[Any, Any], keys: list[Any]) -> Iterator[tuple[Any, ...]]:
+def _rows(sql: TableSQL, rows: dict[Any, Any], keys: list[Any]) -> list[tuple[Any, ...]]:
     found = map(rows.__getitem__, keys)
-    # Plain tuples: sqlite3 binds them faster than named ones.
-    return map(tuple, map(sql.part, found) if sql.part else found)
+    return list(map(sql.part, found) if sql.part else found)
 
 
 def _write_document_rows(database: sqlite3.Connection, work: UnitOfWork) -> None:
@@ -116,5 +137,5 @@ def _write_document_rows(database: sqlite3.Connection, work: UnitOfWork) -> None
     changes = work.document_rows.changes
     replaced = [(key,) for key, change in changes.items() if change is not Change.CREATED]
     database.executemany("DELETE FROM document_rows WHERE document_id = ?", replaced)
-    rows = (row for key in changes for row in work.document_rows.rows.get(key) or ())
-    database.executemany(_DOCUMENT_ROWS.insert, map(tuple, rows))
+    rows = [row for key in changes for row in work.document_rows.rows.get(key) or ()]
+    _DOCUMENT_ROWS.insert.run(database, rows)

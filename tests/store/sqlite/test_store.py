@@ -1,6 +1,8 @@
 """What is SQLite's own: durable settings, locks, files and their modes, and what a full disk leaves."""
 
+import asyncio
 import contextlib
+import shutil
 import sqlite3
 import stat
 import time
@@ -10,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from erply_points.store.lookups import LOTS_READ_AHEAD
-from erply_points.store.protocol import StoreUnavailable
-from erply_points.store.sqlite import connection
+from erply_points.store.protocol import StoreUnavailable, Transaction
+from erply_points.store.sqlite import checkpoints, connection
 from erply_points.store.sqlite import store as sqlite_store
 from erply_points.store.sqlite.store import SQLiteStore
 from erply_points.store.sqlite.stores import SQLiteStores
@@ -236,3 +238,61 @@ async def test_a_locked_account_is_not_restored(store: SQLiteStore) -> None:
     assert await listed(store, ALL_CUSTOMERS) == [1]
     await store.restore("empty")
     assert await listed(store, ALL_CUSTOMERS) == []
+
+
+def _log_size(store: SQLiteStore) -> int:
+    """Of the write-ahead log, in pages."""
+    return store.path.with_name(f"{store.path.name}-wal").stat().st_size // (4_096 + 24)
+
+
+async def _write_rows(store: SQLiteStore, first: int, count: int) -> None:
+    def make(work: UnitOfWork) -> None:
+        for number in range(first, first + count):
+            work.customers.put(number, customer(number))
+
+    async def body(transaction: Transaction) -> None:
+        make(transaction.work)
+
+    await store.transact({}, body, write=True)
+
+
+async def _moved(store: SQLiteStore, copy: Path) -> int:
+    """How many customers stand in the database without its log."""
+    shutil.copy(store.path, copy)
+    with contextlib.closing(sqlite3.connect(copy)) as database, contextlib.suppress(sqlite3.OperationalError):
+        return int(database.execute("SELECT count(*) FROM customers").fetchone()[0])
+    return 0  # Not even the tables.
+
+
+async def test_the_log_is_moved_while_others_write(store: SQLiteStore, tmp_path: Path) -> None:
+    """What was committed is moved from the log into the database before long, and no commit is asked to do it."""
+    log_pages_max = await store._writer.run(_pragma, store._writer, "wal_autocheckpoint")
+    assert log_pages_max == connection.LOG_PAGES_MAX
+    await _write_rows(store, 1, checkpoints.ROWS)
+    assert 0 < _log_size(store) < connection.LOG_PAGES_MAX
+    for _ in range(200):
+        if await _moved(store, tmp_path / "copy.db") == checkpoints.ROWS:
+            break
+        await asyncio.sleep(0.05)
+    assert await _moved(store, tmp_path / "copy.db") == checkpoints.ROWS
+
+
+async def test_the_log_does_not_grow_without_end(store: SQLiteStore) -> None:
+    """However much is written in one go, the log stays within the length at which a commit moves it, and one commit."""
+    for first in range(1, 40_001, 100):
+        await _write_rows(store, first, 100)
+    assert _log_size(store) < connection.LOG_PAGES_MAX + 500
+
+
+async def test_a_checkpoint_that_cannot_be_made_harms_nobody(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the connection for it cannot be opened, commits go on, and the account closes cleanly."""
+
+    async def refused(*_: object, **__: object) -> connection.ThreadConnection:
+        raise StoreUnavailable("unable to open database file")
+
+    monkeypatch.setattr(checkpoints, "connect", refused)
+    await _write_rows(store, 1, checkpoints.ROWS)
+    await _write_rows(store, checkpoints.ROWS + 1, 1)
+    assert len(await listed(store, ALL_CUSTOMERS)) == checkpoints.ROWS + 1
