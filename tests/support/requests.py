@@ -1,6 +1,8 @@
 """Sub-requests of bulks, as tests with many clients send them."""
 
-from typing import Any, Final
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, Final, TypeVar
 
 from support.client import Record
 
@@ -24,3 +26,17 @@ def earning(customer: int, points: int) -> Record:
 
 def balance(customer: int) -> Record:
     return {"requestName": "getCustomerRewardPoints", "customerID": customer}
+
+
+T = TypeVar("T")
+
+
+async def crowd(asked: Iterable[Awaitable[T]], at_once: int = 200) -> list[T]:
+    """What each comes to, in order, while as many are under way as a client and an account take without a refusal."""
+    room = asyncio.Semaphore(at_once)
+
+    async def in_its_turn(one: Awaitable[T]) -> T:
+        async with room:
+            return await one
+
+    return await asyncio.gather(*map(in_its_turn, asked))
