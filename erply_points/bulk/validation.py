@@ -15,7 +15,8 @@ import jsonschema_rs
 
 from erply_points import schemas
 from erply_points.calls.call import Params
-from erply_points.calls.fields import split
+from erply_points.calls.fields import ByNumber, numbered_names, split
+from erply_points.calls.layouts import Layouts, Names
 from erply_points.calls.refusals import (
     ArrayGiven,
     Inconsistent,
@@ -107,6 +108,14 @@ def kind_of(schema: schemas.Schema) -> Kind:
     return Kind(object, _decimal)
 
 
+class Known(NamedTuple):
+    """A parameter that the schema knows: as it was sent, and properly (amount01 is amount1)."""
+
+    name: str
+    proper: str
+    kind: Kind
+
+
 _COMMON_KINDS: Final = {"getFields": Kind(str, lambda _: ABSENT)}
 """Parameters of every call that no schema of a call names."""
 
@@ -139,6 +148,43 @@ _SENTENCES: Final[dict[str, tuple[type[Refusal], Callable[[schemas.Schema], str]
 """By keyword of JSON Schema: what is refused, and the sentence that follows the parameter's name."""
 
 
+class _Parts:
+    """The same verdict of valid as a call's schema, sooner where there are rows.
+
+    A schema tries each of its patterns on each name of a receipt. Here the names are taken apart beforehand: a row is
+    an object whose properties are the patterns without their numbers. A property test holds it to the schema's verdict.
+    """
+
+    def __init__(self, schema: schemas.Schema) -> None:
+        numbered = {match[1]: each for pattern, each in _patterns(schema) if (match := _NUMBERED.fullmatch(pattern))}
+        others = {pattern: each for pattern, each in _patterns(schema) if not _NUMBERED.fullmatch(pattern)}
+        rows = {"$id": schema["$id"], "items": {"properties": numbered}}
+        plain = {**schema, "patternProperties": others}
+        self._bases = frozenset(numbered)
+        self._named = schema.get("properties", {}).keys()
+        self._rows, self._plain = (
+            jsonschema_rs.validator_for(each, registry=schemas.compiled_registry()) for each in (rows, plain)
+        )
+        self._layouts: Layouts[tuple[Names, ByNumber]] = Layouts(self._layout)
+
+    def are_valid(self, params: Params) -> bool:
+        plain, by_number = self._layouts.of(params)
+        if not by_number:
+            return self._plain.is_valid(params)
+        rows = [{base: params[name] for base, name in given} for _, given in by_number]
+        return self._rows.is_valid(rows) and self._plain.is_valid({name: params[name] for name in plain})
+
+    def _layout(self, names: Names) -> tuple[Names, ByNumber]:
+        by_number = numbered_names(names, self._bases)
+        in_rows = {name for _, given in by_number for _, name in given} - self._named
+        return tuple(name for name in names if name not in in_rows), by_number
+
+
+def _patterns(schema: schemas.Schema) -> Iterable[tuple[str, schemas.Schema]]:
+    patterns: dict[str, schemas.Schema] = schema.get("patternProperties", {})
+    return patterns.items()
+
+
 class CallValidator:
     """Coercion and validation of one call's parameters."""
 
@@ -149,10 +195,7 @@ class CallValidator:
         self._properties = {
             name: schemas.resolved(described, base) for name, described in self.schema.get("properties", {}).items()
         }
-        self._patterns = {
-            pattern: schemas.resolved(described, base)
-            for pattern, described in self.schema.get("patternProperties", {}).items()
-        }
+        self._patterns = {pattern: schemas.resolved(described, base) for pattern, described in _patterns(self.schema)}
         self._kinds = {name: kind_of(described) for name, described in self._properties.items()} | _COMMON_KINDS
         self._numbered_kinds = {
             match[1]: kind_of(described)
@@ -165,39 +208,41 @@ class CallValidator:
             if not _NUMBERED.fullmatch(pattern)
         ]
         self._compiled = jsonschema_rs.validator_for(self.schema, registry=schemas.compiled_registry())
+        self._parts = _Parts(self.schema)
         self._order = {name: position for position, name in enumerate(self._properties)}
+        self._known: Layouts[tuple[Known, ...]] = Layouts(self._known_names)
 
     def coerce(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The call's parameters, with the types of the schema where that is certain.
 
         What means nothing is left out, and so is what the schema does not know.
         """
-        kinds = self._kinds
         params = {}
-        for name, value in given.items():
-            kind = kinds.get(name)
-            if kind is None:
-                parts = split(name)
-                if parts is not None and (kind := self._numbered_kinds.get(parts.base)) is not None:
-                    proper = parts.proper
-                elif (kind := self._other_kind(name)) is not None:
-                    proper = _LEADING_ZEROS.sub(r"\1", name)
-                else:
-                    continue  # Unknown parameters are ignored.
-                if proper != name:
-                    if given.get(proper, value) != value:
-                        raise Inconsistent(name[:100], f"{name[:100]} and {proper[:100]} name one parameter.")
-                    name = proper  # noqa: PLW2901 - amount01 is amount1
+        for name, proper, kind in self._known.of(given):
+            value = given[name]
+            if proper != name and given.get(proper, value) != value:
+                raise Inconsistent(name[:100], f"{name[:100]} and {proper[:100]} name one parameter.")
             if type(value) is not kind.plain:
                 if value is None:
                     continue
-                coerced = kind.coerce(value)
-                if coerced is ABSENT:
+                value = kind.coerce(value)
+                if value is ABSENT:
                     continue
-                params[name] = coerced
-            else:
-                params[name] = value
+            params[proper] = value
         return params
+
+    def _known_names(self, names: Names) -> tuple[Known, ...]:
+        """Those of the names that the schema knows."""
+        return tuple(known for name in names if (known := self._known_name(name)) is not None)
+
+    def _known_name(self, name: str) -> Known | None:
+        if (kind := self._kinds.get(name)) is not None:
+            return Known(name, name, kind)
+        if (parts := split(name)) is not None and (kind := self._numbered_kinds.get(parts.base)) is not None:
+            return Known(name, parts.proper, kind)
+        if (kind := self._other_kind(name)) is not None:
+            return Known(name, _LEADING_ZEROS.sub(r"\1", name), kind)
+        return None  # Unknown parameters are ignored.
 
     def _other_kind(self, name: str) -> Kind | None:
         return next((kind for pattern, kind in self._other_kinds if pattern.match(name)), None)
@@ -205,7 +250,7 @@ class CallValidator:
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""
         params = self.coerce(given)
-        if self._compiled.is_valid(params):
+        if self._parts.are_valid(params) or self._compiled.is_valid(params):
             refusals = list(self._check(params))
             if not refusals:
                 return params

@@ -4,46 +4,43 @@ Which parameters are stored is the schemas' to say (`x-use`): a field added ther
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from erply_points import schemas
 from erply_points.calls.call import Params
+from erply_points.calls.layouts import NAME_LENGTH_MAX, Layouts, Names
 from erply_points.calls.refusals import Inconsistent, InvalidFormat
 from erply_points.store.listing import Condition
 
 _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])([0-9]{1,6})")
-_NAME_LENGTH_MAX: Final = 64
-"""Longer ones are no parameter's; they are not worth remembering."""
 
 
 @cache
-def _stored(call: str) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Names, and patterns such as nameENG's, of the parameters that are only kept for the caller."""
+def _stored(call: str) -> Layouts[Names]:
+    """Of a call's parameters, those that are only kept for the caller; patterns are such as nameENG's."""
     schema = schemas.call_request(call)
     plain, patterned = schema.get("properties", {}), schema.get("patternProperties", {})
-    return (
-        frozenset(name for name, described in plain.items() if described.get("x-use") == "stored"),
-        tuple(
-            re.compile(pattern)
-            for pattern, described in patterned.items()
-            if described.get("x-use") == "stored" and "[0-9]" not in pattern
-        ),
+    names = frozenset(name for name, described in plain.items() if described.get("x-use") == "stored")
+    patterns = tuple(
+        re.compile(pattern)
+        for pattern, described in patterned.items()
+        if described.get("x-use") == "stored" and "[0-9]" not in pattern
+    )
+    return Layouts(
+        lambda sent: tuple(
+            name for name in sent if name in names or any(pattern.fullmatch(name) for pattern in patterns)
+        )
     )
 
 
 def stored(call: str, params: Params) -> dict[str, Any]:
     """The parameters, other than numbered ones, that are only kept for the caller."""
-    names, patterns = _stored(call)
-    return {
-        name: value
-        for name, value in params.items()
-        if name in names or any(pattern.fullmatch(name) for pattern in patterns)
-    }
+    return {name: params[name] for name in _stored(call).of(params)}
 
 
 class Numbered(NamedTuple):
@@ -56,22 +53,39 @@ class Numbered(NamedTuple):
 
 def split(name: str) -> Numbered | None:
     """None if the name is not that of a numbered parameter."""
-    return _split(name) if name[-1:].isdecimal() and len(name) <= _NAME_LENGTH_MAX else None
+    return _split(name) if name[-1:].isdecimal() and len(name) <= NAME_LENGTH_MAX else None
 
 
-@lru_cache(maxsize=4_096)  # A receipt has dozens of them, the same ones as the receipt before.
+@lru_cache(maxsize=4_096)
 def _split(name: str) -> Numbered | None:
     match = _NUMBERED.fullmatch(name)
     return Numbered(match[1], int(match[2]), f"{match[1]}{int(match[2])}") if match else None
 
 
-def numbered(params: Mapping[str, Any], names: Collection[str]) -> dict[int, dict[str, Any]]:
+Bases = frozenset[str] | tuple[str, ...]
+"""Names of numbered parameters without their numbers."""
+ByNumber = tuple[tuple[int, tuple[tuple[str, str], ...]], ...]
+"""For each number the parameters that have it: the name without it, and the name."""
+
+
+def numbered_names(names: Names, bases: Bases) -> ByNumber:
+    """Where in the names of parameters the numbered ones of these bases are."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for name in names:
+        if (parts := split(name)) and parts.base in bases:
+            found.setdefault(parts.number, []).append((parts.base, name))
+    return tuple((number, tuple(given)) for number, given in sorted(found.items()))
+
+
+@cache
+def _numbered(bases: Bases) -> Layouts[ByNumber]:
+    return Layouts(partial(numbered_names, bases=bases))
+
+
+def numbered(params: Mapping[str, Any], bases: Bases) -> dict[int, dict[str, Any]]:
     """Parameters `name1`, `name2` ... by number, in its order; numbers may have gaps."""
-    found: dict[int, dict[str, Any]] = {}
-    for name, value in params.items():
-        if (parts := split(name)) and parts.base in names:
-            found.setdefault(parts.number, {})[parts.base] = value
-    return dict(sorted(found.items()))
+    layout = _numbered(bases).of(params)
+    return {number: {base: params[name] for base, name in given} for number, given in layout}
 
 
 def load(fields: str) -> dict[str, Any]:

@@ -4,9 +4,8 @@ Source: `docs/protocol/erply-calls.md`, "Totals". Every step rounds half away fr
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from erply_points.ledger.amounts import Cents
 
@@ -43,8 +42,7 @@ def cents_text(cents: Cents) -> str:
     return f"{Decimal(cents).scaleb(-2):.2f}"
 
 
-@dataclass(frozen=True, slots=True)
-class LinePrice:
+class LinePrice(NamedTuple):
     amount: Decimal
     price: Decimal
     """Net unit price before the discount."""
@@ -54,8 +52,7 @@ class LinePrice:
     """Per cent."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineTotal:
+class LineTotal(NamedTuple):
     net: Cents
     vat: Cents
 

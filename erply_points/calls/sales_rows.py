@@ -79,7 +79,7 @@ def _promotion_rules(params: Params) -> dict[int, dict[str, Any]]:
 
 
 def _row_dates(params: Params) -> Iterator[str]:
-    return (name for name in params if (parts := fields.split(name)) and parts.base in _ROW_DATES)
+    return (f"{base}{number}" for number, given in fields.numbered(params, _ROW_DATES).items() for base in given)
 
 
 def check_rows(params: Params) -> Iterator[Refusal]:
