@@ -37,12 +37,12 @@ from erply_points.calls import (
     crediting,
     issued_coupons,
     payments,
+    posting,
     returns,
     sales,
     sales_deletion,
     sales_earning,
 )
-from erply_points.calls import points as points_calls
 from erply_points.ledger import wallet
 from erply_points.ledger.accrual import expiry_after
 from erply_points.ledger.allocation import allocate
@@ -176,7 +176,7 @@ BROKEN: dict[str, tuple[Any, str, Any]] = {
     ),
     "a refused call is not undone": (UnitOfWork, "undo", lambda _self, _mark: None),
     "a failed invoice leaves the one before it current": (CurrentInvoice, "take", _take_good_ones_only),
-    "points expire a second late": (points_calls, "expiry_after", lambda *given: expiry_after(*given) + 1),
+    "points expire a second late": (posting, "expiry_after", lambda *given: expiry_after(*given) + 1),
     "what is owed is never repaid": (wallet.Draft, "_repay", lambda _self, _moment: None),
     "parts of a return are rounded up": (
         *(returns, "share", lambda points, back, whole: -(-points * back // whole // 1_000) * 1_000),

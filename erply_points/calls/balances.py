@@ -5,7 +5,9 @@ from typing import Final
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.fields import id_list
-from erply_points.calls.points import check_customer, points_needs, wallet_of
+from erply_points.calls.named import check_customer
+from erply_points.calls.points import points_needs
+from erply_points.calls.posting import wallet_of
 from erply_points.calls.programs import shown
 from erply_points.calls.refusals import Inconsistent, InvalidValue, Refusal, RequiredMissing, UnknownID
 from erply_points.ledger.amounts import UnixSeconds

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
-from erply_points.calls.points import customer_of, document_of
+from erply_points.calls.named import customer_of, document_of
 from erply_points.calls.refusals import InvalidValue, UnknownID
 from erply_points.calls.returns import payments, reversed_points, settled
 from erply_points.ledger.amounts import NEVER

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from erply_points.calls import fields, money
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
+from erply_points.calls.named import document_of
 from erply_points.calls.paging import conditions, page
-from erply_points.calls.points import document_of
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import InvalidValue, NotUnique, Refusal, UnknownID
 from erply_points.calls.sales_marks import link

@@ -13,7 +13,8 @@ from erply_points.accounts.account import Account, OpenSession
 from erply_points.calls import fields
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.coupons import coupon_of
-from erply_points.calls.points import TRANSACTIONS, customer_of, document_of, spend
+from erply_points.calls.named import customer_of, document_of
+from erply_points.calls.posting import TRANSACTIONS, spend
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import (
     CouponExpired,

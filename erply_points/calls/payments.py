@@ -12,8 +12,8 @@ from typing import Any, Final
 from erply_points import schemas
 from erply_points.calls import fields, money
 from erply_points.calls.call import Call, Context, ListingCall, Params, Record
+from erply_points.calls.named import customer_of, document_of
 from erply_points.calls.paging import conditions, page
-from erply_points.calls.points import customer_of, document_of
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import (
     DuplicateUUID,

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.master import TableName, check_known
+from erply_points.calls.named import check_customer, customer_of, document_of
+from erply_points.calls.posting import TRANSACTIONS, activation, add_lot, award, shown_expiry, spend
 from erply_points.calls.programs import chosen_program, decimals, default_points, is_enrolled, millipoints, shown
 from erply_points.calls.refusals import (
     EarnsNoPoints,
@@ -15,16 +17,10 @@ from erply_points.calls.refusals import (
     Refusal,
     UnknownID,
 )
-from erply_points.ledger.accrual import expiry_after
-from erply_points.ledger.amounts import NEVER, Millipoints, UnixSeconds, from_points
-from erply_points.ledger.records import Lot, Redemption
-from erply_points.ledger.wallet import Wallet, earn, redeem
+from erply_points.ledger.amounts import Millipoints, from_points
+from erply_points.ledger.records import Redemption
 from erply_points.store.configuration import Award, Currency, Promotion
-from erply_points.store.rows import Customer
 from erply_points.store.unit_of_work import Needs
-
-TRANSACTIONS: Final = "transactions"
-"""The sequence of transactionIDs: earnings and redemptions share it, so no number means two things."""
 
 
 def points_needs(params: Params) -> Needs:
@@ -40,23 +36,6 @@ def _add_needs(params: Params) -> Needs:
     return {**points_needs(params), "customers": {params["customerID"]}}
 
 
-def check_customer(context: Context, customer_id: int) -> None:
-    """Raise UnknownID unless there is such a customer."""
-    if context.work.wallets.get((customer_id, DEFAULT_CURRENCY)) is None:
-        customer_of(context, customer_id)
-
-
-def customer_of(context: Context, customer_id: int, field: str = "customerID") -> Customer:
-    customer = context.work.customers.get(customer_id)
-    if customer is None:
-        raise UnknownID(field, f"There is no customer {customer_id}.")
-    return customer
-
-
-def wallet_of(context: Context, customer_id: int, currency_id: int = DEFAULT_CURRENCY) -> Wallet:
-    return context.work.wallets.get((customer_id, currency_id)) or Wallet.empty(customer_id, currency_id)
-
-
 def exact(points: float, currency: Currency) -> Millipoints:
     """Points as they were sent, in thousandths. Raises InvalidFormat for more decimals than the currency has.
 
@@ -67,14 +46,6 @@ def exact(points: float, currency: Currency) -> Millipoints:
         most = f"at most {currency.decimals} decimals" if currency.decimals else "no decimals"
         raise InvalidFormat("points", f"points of {currency.name} have {most}.")
     return millipoints(amount)
-
-
-def document_of(context: Context, params: Params, field: str = "invoiceID") -> int:
-    """The document that `field` names, 0 for none. The dispatcher has resolved CURRENT_INVOICE_ID."""
-    document_id: int = params.get(field, 0)
-    if document_id and context.work.documents.get(document_id) is None:
-        raise UnknownID(field, f"There is no sales document {document_id}.")
-    return document_id
 
 
 _REFERENCES: Final[Mapping[str, TableName]] = {
@@ -115,74 +86,6 @@ def subtract(context: Context, params: Params) -> list[Record]:
             "transactionID": redemption.id,
         }
     ]
-
-
-def spend(context: Context, redemption: Redemption) -> Wallet:
-    """Let a customer pay with points. Returns the wallet afterwards; raises NotEnoughPoints."""
-    posting = redeem(
-        wallet_of(context, redemption.customer_id, redemption.currency_id),
-        redemption,
-        context.now,
-        below_zero=context.settings.negative_balance == "allow",
-    )
-    context.work.post(posting)
-    return posting.wallet
-
-
-def add_lot(
-    context: Context,
-    customer_id: int,
-    earned: int,
-    created_at: UnixSeconds,
-    *,
-    expires_at: UnixSeconds = 0,
-    document_id: int = 0,
-    point_of_sale_id: int = 0,
-    employee_id: int = 0,
-    description: str = "",
-    source: str = "manual",
-    currency_id: int = DEFAULT_CURRENCY,
-    available_at: UnixSeconds = 0,
-) -> Lot:
-    """Let a customer earn; `earned` in thousandths. An `expires_at` of 0 follows the account's setting.
-
-    The points are there at once, whatever the clock says later, or from `available_at` on.
-    """
-    settings = context.settings
-    lot = Lot(
-        id=context.work.new_id(TRANSACTIONS),
-        customer_id=customer_id,
-        currency_id=currency_id,
-        earned=earned,
-        remaining=earned,
-        redeemed=0,
-        expired=0,
-        reversed=0,
-        created_at=created_at,
-        available_at=available_at,
-        expires_at=expires_at or expiry_after(created_at, settings.reward_points_duration, settings.timezone),
-        document_id=document_id,
-        point_of_sale_id=point_of_sale_id,
-        employee_id=employee_id,
-        description=description,
-        source=source,
-    )
-    context.work.post(earn(wallet_of(context, customer_id, currency_id), lot, context.now))
-    return lot
-
-
-def activation(context: Context, category: str) -> UnixSeconds:
-    """When points of a category become available; 0: at once. What waits for a trigger waits for a call."""
-    if category == "REGULAR":
-        return 0
-    hours = context.settings.pending_hours if category == "PROMISED" else 0
-    return context.now + hours * 3_600 if hours else NEVER
-
-
-def award(context: Context, lot: Lot, given: Award) -> None:
-    """Keep what is known of a lot beyond its points, if it says anything."""
-    if given != Award(lot.id):
-        context.work.awards.put(lot.id, given)
 
 
 def _award_currency(context: Context, params: Params) -> Currency:
@@ -277,10 +180,6 @@ def _check_add(params: Params) -> Iterator[Refusal]:
     expires_at = params.get("expiryUnixTime", 0)
     if expires_at and expires_at <= params.get("createdUnixTime", 0):
         yield _too_early()
-
-
-def shown_expiry(lot: Lot) -> UnixSeconds:
-    return 0 if lot.expires_at >= NEVER else lot.expires_at
 
 
 CALLS: Final = (

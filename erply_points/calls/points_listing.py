@@ -6,7 +6,7 @@ from erply_points.calls.call import DEFAULT_CURRENCY, Context, ListingCall, Para
 from erply_points.calls.fields import id_list
 from erply_points.calls.master import shown_name
 from erply_points.calls.paging import conditions, order, page
-from erply_points.calls.points import shown_expiry, wallet_of
+from erply_points.calls.posting import shown_expiry, wallet_of
 from erply_points.calls.programs import shown
 from erply_points.calls.records import shape
 from erply_points.ledger.records import Lot, Redemption

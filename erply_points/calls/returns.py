@@ -13,7 +13,7 @@ from erply_points.calls import credited, fields
 from erply_points.calls.call import DEFAULT_CURRENCY, Context
 from erply_points.calls.credited import Credited, RowCredit
 from erply_points.calls.crediting import Wanted, assign, credit_of
-from erply_points.calls.points import TRANSACTIONS, wallet_of
+from erply_points.calls.posting import TRANSACTIONS, wallet_of
 from erply_points.calls.refusals import Inconsistent, InvalidValue, UnknownID
 from erply_points.calls.sales_marks import mark
 from erply_points.ledger.amounts import Cents, Millipoints

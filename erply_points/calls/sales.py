@@ -11,8 +11,8 @@ from typing import Any, Final
 from erply_points.calls import fields, money
 from erply_points.calls.call import DEFAULT_CURRENCY, Call, Context, Params, Record
 from erply_points.calls.master import TableName, check_known
+from erply_points.calls.named import customer_of
 from erply_points.calls.payments import TYPES, book
-from erply_points.calls.points import customer_of
 from erply_points.calls.refusals import (
     AlreadyConfirmed,
     DuplicateUUID,

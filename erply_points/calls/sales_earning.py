@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from erply_points.calls import fields
 from erply_points.calls.call import Context
-from erply_points.calls.points import add_lot, customer_of
+from erply_points.calls.named import customer_of
+from erply_points.calls.posting import add_lot
 from erply_points.calls.returns import sale_lots, take_from
 from erply_points.calls.sales_marks import marked, marks_of, source_ids
 from erply_points.ledger.accrual import points_for_sale

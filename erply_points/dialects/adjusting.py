@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from erply_points.calls.call import Context
-from erply_points.calls.points import TRANSACTIONS, spend, wallet_of
+from erply_points.calls.posting import TRANSACTIONS, spend, wallet_of
 from erply_points.ledger.amounts import Millipoints
 from erply_points.ledger.deductions import deduct
 from erply_points.ledger.errors import LotsNotLoaded

@@ -14,7 +14,7 @@ from uuid import uuid4
 from erply_points.calls import identifiers
 from erply_points.calls.call import DEFAULT_CURRENCY, Context
 from erply_points.calls.fields import is_date
-from erply_points.calls.points import activation, add_lot, award
+from erply_points.calls.posting import activation, add_lot, award
 from erply_points.calls.programs import decimals, default_points, millipoints, number, points_decimal
 from erply_points.dialects import bodies
 from erply_points.dialects.adjusting import awarded_lots, take, whole_wallet
