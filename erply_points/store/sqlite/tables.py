@@ -13,7 +13,7 @@ from erply_points.store import shapes
 from erply_points.store.shapes import Shape
 from erply_points.store.unit_of_work import Change, Journal, UnitOfWork
 
-BATCHES: Final = (64, 16, 4, 1)
+BATCHES: Final = (64, 32, 16, 8, 4, 2, 1)
 """Rows that one statement takes at a time: the most first, as far as there are so many."""
 
 
