@@ -31,6 +31,8 @@ Plan = Sequence[Sequence[Redemptions]]
 RICH_CUSTOMERS: Final = 1_000
 LOTS_EACH: Final = 4
 LOT_POINTS: Final = 10
+TILLS: Final = 8
+"""Connections on which bulks come at once."""
 
 OURS: Final = "erply-points over HTTP"
 BARE: Final = "bare sqlite3 loop"
@@ -62,11 +64,11 @@ def _bare(loop: BareLoop, rounds: Plan) -> harness.Work:
     return work
 
 
-def _bulks(customers: list[int], points: int, size: Size, rounds: int) -> Plan:
+def _bulks(customers: list[int], points: int, bulks: int, rounds: int) -> Plan:
     """For each round its bulks; within a bulk every customer is another one."""
     source = random.Random(20_260_101)  # noqa: S311 - a repeatable order
     endless = shuffled_forever(customers, source)
-    return [[[(next(endless), points) for _ in range(BULK)] for _ in range(size.bulks)] for _ in range(rounds)]
+    return [[[(next(endless), points) for _ in range(BULK)] for _ in range(bulks)] for _ in range(rounds)]
 
 
 def _workloads(ours: Ours, size: Size, stack: ExitStack, rounds: int) -> list[Workload]:
@@ -93,8 +95,11 @@ def _workloads(ours: Ours, size: Size, stack: ExitStack, rounds: int) -> list[Wo
     singles = [[[(next(one_by_one), 1)] for _ in range(size.singles)] for _ in range(rounds)]
     crowd = [[[(next(one_by_one), 1)] for _ in range(size.singles)] for _ in range(rounds)]
     return [
-        workload("bulk of 100, one lot each", _bulks(rich, 1, size, rounds), ours.redemptions),
-        workload(f"bulk of 100, {LOTS_EACH} lots each, two pay", _bulks(poor, 15, size, rounds), ours.redemptions),
+        workload("bulk of 100, one lot each", _bulks(rich, 1, size.bulks, rounds), ours.redemptions),
+        workload(
+            f"bulk of 100, {LOTS_EACH} lots each, two pay", _bulks(poor, 15, size.bulks, rounds), ours.redemptions
+        ),
+        workload(f"bulk of 100, {TILLS} connections", _bulks(rich, 1, TILLS, rounds), ours.redemptions, TILLS),
         workload("single call, 1 connection", singles, ours.redemption),
         workload("single call, 32 connections", crowd, ours.redemption, connections=32),
     ]
@@ -125,7 +130,7 @@ def _verify(ours: Ours) -> int:
 
 
 def _reaches(workloads: list[Workload]) -> list[Reach]:
-    *bulks, _, crowd = workloads
+    *bulks, _, _, crowd = workloads
     return [
         *(Reach(each.name, "bare loop", each.ratio(BARE), 1.0) for each in bulks),
         *(Reach(each.name, "obvious implementation", each.ratio(OBVIOUS), 15.0) for each in bulks),
