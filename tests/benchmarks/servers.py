@@ -31,11 +31,17 @@ class Ours:
 
     def __init__(self, folder: Path, start: Callable[[Path], ServerProcess] = ServerProcess) -> None:
         self.folder = folder
+        self._start = start
         erply_points("account", "create", CODE, folder=folder)
         erply_points("user", "create", CODE, "till", "--password-stdin", folder=folder, stdin="secret\n")
         self.server = start(folder)
         login = {"request": "verifyUser", "username": "till", "password": "secret", "sessionLength": 86_400}
         self.key = harness.call(self.server.url, {"clientCode": CODE, **login})["records"][0]["sessionKey"]
+
+    def start_anew(self) -> None:
+        """Another server process on the same account; the session goes on."""
+        self.server.terminate()
+        self.server = self._start(self.folder)
 
     @property
     def database(self) -> Path:

@@ -1,9 +1,10 @@
 """Three times as many requests as the server can do: who is answered how fast, who is turned away, what comes after.
 
 For each kind of request: the capacity is measured at full speed on 64 connections; three times that is offered at a
-steady rate on up to 1,000 connections, whether or not answers come; then full speed is measured again. At the end every
-accepted redemption must be there once and every refused one not at all. What a refusal costs the server's processor is
-what is left of its time at three times the load, when those that were done have cost what they cost before.
+steady rate on up to 1,000 connections, whether or not answers come; then full speed is measured again, and that of a
+server that is started anew on the same account, which has grown meanwhile. At the end every accepted redemption must be
+there once and every refused one not at all. What a refusal costs the server's processor is what is left of its time at
+three times the load, when those that were done have cost what they cost before.
 
 Run: python tests/reliability/overload.py
 """
@@ -30,17 +31,21 @@ CONNECTIONS_MAX = 1_000
 
 
 async def _overload(ours: Ours, make: Make, seconds: float, factor: float) -> list[Outcome]:
-    """To warm up, before, meanwhile, afterwards."""
+    """Before, meanwhile, afterwards, with a server started anew; and what warmed the two servers up."""
     traffic = Traffic(ours.server.url, make, CONNECTIONS_MAX, ours.server.process.pid)
     warm_up = await traffic.at_full_speed(CONNECTIONS, seconds / 4)
     before = await traffic.at_full_speed(CONNECTIONS, seconds)
     meanwhile = await traffic.at_rate(before.rate * factor, seconds)
     afterwards = await traffic.at_full_speed(CONNECTIONS, seconds)
     traffic.close()
-    return [warm_up, before, meanwhile, afterwards]
+    ours.start_anew()
+    traffic = Traffic(ours.server.url, make, CONNECTIONS_MAX, ours.server.process.pid)
+    warm_up_anew, anew = [await traffic.at_full_speed(CONNECTIONS, each) for each in (seconds / 4, seconds)]
+    traffic.close()
+    return [before, meanwhile, afterwards, anew, warm_up, warm_up_anew]
 
 
-def _row(name: str, before: Outcome, meanwhile: Outcome, afterwards: Outcome) -> Iterator[str]:
+def _row(name: str, before: Outcome, meanwhile: Outcome, afterwards: Outcome, anew: Outcome) -> Iterator[str]:
     offered = (len(meanwhile.accepted) + len(meanwhile.refused) + meanwhile.broken) / meanwhile.seconds
     yield name
     yield f"{before.rate:,.0f}"
@@ -49,11 +54,12 @@ def _row(name: str, before: Outcome, meanwhile: Outcome, afterwards: Outcome) ->
     yield f"{len(meanwhile.refused) / meanwhile.seconds:,.0f}"
     for found in (before.accepted, meanwhile.accepted, meanwhile.refused):
         yield f"{milliseconds(found, 50):,.0f}, {milliseconds(found, 99):,.0f}"
-    each, later = (found.processor_seconds / len(found.accepted) for found in (before, afterwards))
+    each, later, fresh = (found.processor_seconds / len(found.accepted) for found in (before, afterwards, anew))
     left = max(0.0, meanwhile.processor_seconds - each * len(meanwhile.accepted))
     refusing = f"{1e6 * left / len(meanwhile.refused):,.0f}" if meanwhile.refused else ""
-    yield f"{each * 1e6:,.0f}, {later * 1e6:,.0f}, {refusing}"
+    yield f"{each * 1e6:,.0f}, {later * 1e6:,.0f}, {fresh * 1e6:,.0f}, {refusing}"
     yield f"{afterwards.rate / before.rate:.2f}x"
+    yield f"{afterwards.rate / anew.rate:.2f}x"
     yield str(meanwhile.broken)
 
 
@@ -67,7 +73,8 @@ HEAD = (
         "ms at capacity: p50, p99",
         "ms of the accepted",
     ),
-    *("ms of the refused", "server's us: before, afterwards, refused", "speed afterwards", "broken"),
+    *("ms of the refused", "server's us: before, afterwards, started anew, refused"),
+    *("speed afterwards: of before", "of started anew", "broken"),
 )
 
 
@@ -101,7 +108,7 @@ def main() -> None:
             for title, make, redemptions in kinds:
                 runs = uvloop.run(_overload(ours, make, seconds, options.factor))
                 accepted += redemptions * sum(len(each.accepted) for each in runs)
-                print("| " + " | ".join(_row(title, *runs[1:])) + " |", flush=True)
+                print("| " + " | ".join(_row(title, *runs[:4])) + " |", flush=True)
         finally:
             ours.server.terminate()
         _verify(ours, accepted)
