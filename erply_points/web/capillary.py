@@ -44,7 +44,8 @@ class CapillaryEndpoints:
                 client_key=client.key,
             )
             sent_key = request.headers.get("idempotency-key")
-            target = f"{request.url.path}?{request.url.query}"
+            # As it came: a query that is not UTF-8 is no URL to Starlette.
+            target = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
             same = once(capillary.DIALECT, client, sent_key, target, body, capillary.error(400))
             return await self._door.run(account, partial(capillary.adjust, request=asked), asked.needs(), same)
 

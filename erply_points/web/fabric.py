@@ -54,7 +54,7 @@ class FabricEndpoints:
     async def _write(self, request: Request, operation: Callable[[Context, str, bytes], Reply]) -> Response:
         async def handle(account: Account, client: Client, body: bytes) -> Reply:
             sent_key = request.headers.get("idempotency-key")
-            path = request.url.path.removeprefix("/api")
+            path = request.scope["path"].removeprefix("/api")
             same = once(fabric.DIALECT, client, sent_key, path, body, fabric.USED_OTHERWISE)
 
             def todo(context: Context) -> Reply:

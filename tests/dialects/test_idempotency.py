@@ -1,11 +1,15 @@
 """Idempotency-Key: what carries one is done once, in either dialect, however often and whatever at once."""
 
 import asyncio
+import base64
+import json
 from typing import Any
 
 import httpx
 import pytest
 
+from fuzz.harness import ask
+from fuzz.inputs import Input
 from support.dialects import Capillary, Fabric
 from support.shop import Shop
 
@@ -124,3 +128,16 @@ async def test_many_at_once_are_done_once_each(club: Shop, capillary: Capillary,
     assert await club.balance(customer) == 100 - good
     assert 0 <= 100 - good < 7
     assert await club.check() == []
+
+
+async def test_a_query_that_is_not_utf8_does_no_harm(club: Shop, customer: int) -> None:
+    """What a key stands for are the bytes of the URL, whether or not they can be read."""
+    key, secret = await club.client()
+    credentials = b"Basic " + base64.b64encode(f"{key}:{secret}".encode())
+    path = f"/v2/customers/{customer}/negativePointsAdjustment"
+    headers = ((b"authorization", credentials), (b"idempotency-key", b"k"))
+    app = club.http._transport.app  # type: ignore[attr-defined]  # httpx would encode what is sent
+    for query, status in ((b"other=\xc3", 200), (b"other=\xc3", 200), (b"other=\xc4", 400)):
+        sent = Input("POST", path, query, headers, json.dumps(BODY).encode(), "")
+        assert (await ask(app, sent)).status == status
+    assert await club.balance(customer) == 90

@@ -157,7 +157,7 @@ class Maker:
             name, found = self._call(oddness)
             request_id = values.odd(source) if source.random() < oddness else f"r{number}"
             requests.append({"requestName": name, "requestID": request_id, **found})
-        if source.random() < 0.002 and len(_json(requests)) < 20_000:
+        if source.random() < 0.002 and len(as_json(requests)) < 20_000:
             requests = requests[:1] * source.choice((100, 101, 400))
         return self._encoded({**self._top(), "requests": requests}, "bulk")
 
@@ -184,15 +184,15 @@ class Maker:
         way = source.random()
         query = b""
         if way < 0.35:
-            body, content_type = _json(top), JSON
+            body, content_type = as_json(top), JSON
         elif way < 0.75:
-            body, content_type = _form(top, source), FORM
+            body, content_type = as_form(top, source), FORM
         elif way < 0.88:
-            body, content_type = _multipart(top), MULTIPART
+            body, content_type = as_multipart(top), MULTIPART
         else:
-            query, body, content_type = _form(top, source)[:60_000], b"", FORM
+            query, body, content_type = as_form(top, source)[:60_000], b"", FORM
             if source.random() < 0.3:
-                body = _form({"lang": "est", "recordsOnPage": values.odd(source)}, source)
+                body = as_form({"lang": "est", "recordsOnPage": values.odd(source)}, source)
         method = "GET" if query and not body else "POST"
         headers = [(b"content-type", content_type.encode("latin-1"))]
         if source.random() < 0.05:
@@ -203,26 +203,13 @@ class Maker:
     def _mangled(self, made: Input) -> Input:
         """The same with some of its bytes changed, lost, doubled or put in, or under another content type."""
         source = self._source
-        target = bytearray(made.body or made.query)
-        for _ in range(source.choice((1, 1, 2, 5, 20))):
-            at = source.randrange(len(target) + 1)
-            way = source.random()
-            if way < 0.35:
-                target[at:at] = source.choice(_BYTES)
-            elif way < 0.6:
-                target[at : at + 1] = bytes((source.randrange(256),))
-            elif way < 0.75:
-                del target[at : at + source.choice((1, 2, 10, 1_000))]
-            elif way < 0.9:
-                target[at:at] = target[at : at + source.choice((1, 5, 40, 400))]
-            else:
-                del target[at:]
+        target = mangled(made.body or made.query, source)
         headers = made.headers
         if source.random() < 0.2:
             headers = ((b"content-type", source.choice(CONTENT_TYPES).encode("latin-1")), *headers[1:])
         if made.body:
-            return Input(made.method, made.path, made.query, headers, bytes(target), "mangled")
-        return Input(made.method, made.path, bytes(target), headers, b"", "mangled")
+            return Input(made.method, made.path, made.query, headers, target, "mangled")
+        return Input(made.method, made.path, target, headers, b"", "mangled")
 
     def _authorized(self, schemes: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
         source, keys = self._source, self._keys
@@ -242,7 +229,7 @@ class Maker:
         if source.random() < 0.05:
             sent = values.params("/schemas/capillary/tokenGenerate.request.json", source, 0.5)
             good = {"key": self._keys.client, "secret": self._keys.secret}
-            body = _json({**good, **sent} if source.random() < 0.5 else {**sent, **good})
+            body = as_json({**good, **sent} if source.random() < 0.5 else {**sent, **good})
             path, headers = "/v3/oauth/token/generate", self._authorized(("basic",))
             return Input("POST", path, b"", headers, body, "Capillary")
         sent = values.params("/schemas/capillary/negativePointsAdjustment.request.json", source, oddness)
@@ -255,7 +242,7 @@ class Maker:
             query = f"source=LINE&identifierName={name}&identifierValue={value}"
         made = Input(
             *("POST", f"/v2/customers/{customer}/negativePointsAdjustment", query.encode()),
-            *(self._keyed(self._authorized(("basic", "basic", "bearer", "cap"))), _json(sent), "Capillary"),
+            *(self._keyed(self._authorized(("basic", "basic", "bearer", "cap"))), as_json(sent), "Capillary"),
         )
         return self._mangled_dialect(made)
 
@@ -264,7 +251,7 @@ class Maker:
         oddness = self._oddness()
         prefix = source.choice(("", "/api"))
         if source.random() < 0.04:
-            body = source.choice((b"grant_type=client_credentials", b"grant_type=", b"\xff", _json({"a": 1})))
+            body = source.choice((b"grant_type=client_credentials", b"grant_type=", b"\xff", as_json({"a": 1})))
             path = f"{prefix}/oauth2/{quote(str(values.odd(source))[:50], safe='')}/v1/token"
             return Input("POST", path, b"", self._authorized(("basic",)), body, "fabric")
         profile = self._keys.profile if source.random() < 0.8 else str(values.odd(source))[:200]
@@ -277,7 +264,7 @@ class Maker:
             sent["profileId"] = profile
         path = prefix + ("/v1/members" if call == "members" else f"/v1/members/{call}")
         headers = self._keyed(self._authorized(("bearer",)))
-        return self._mangled_dialect(Input("POST", path, b"", headers, _json(sent), "fabric"))
+        return self._mangled_dialect(Input("POST", path, b"", headers, as_json(sent), "fabric"))
 
     def _keyed(self, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
         if self._source.random() > 0.1:
@@ -317,7 +304,26 @@ class Maker:
         return Input(method, path, b"", headers, b"" if method == "GET" else b"a=b", "elsewhere")
 
 
-def _json(value: Any) -> bytes:
+def mangled(made: bytes, source: Random) -> bytes:
+    """The same with some of its bytes changed, lost, doubled or put in."""
+    target = bytearray(made)
+    for _ in range(source.choice((1, 1, 2, 5, 20))):
+        at = source.randrange(len(target) + 1)
+        way = source.random()
+        if way < 0.35:
+            target[at:at] = source.choice(_BYTES)
+        elif way < 0.6:
+            target[at : at + 1] = bytes((source.randrange(256),))
+        elif way < 0.75:
+            del target[at : at + source.choice((1, 2, 10, 1_000))]
+        elif way < 0.9:
+            target[at:at] = target[at : at + source.choice((1, 5, 40, 400))]
+        else:
+            del target[at:]
+    return bytes(target)
+
+
+def as_json(value: Any) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except (UnicodeEncodeError, RecursionError):
@@ -332,17 +338,17 @@ def _field(value: Any) -> str:
     return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
-def _form(top: dict[str, Any], source: Random) -> bytes:
+def as_form(top: dict[str, Any], source: Random) -> bytes:
     pairs = [(name, _field(value)) for name, value in top.items()]
     if source.random() < 0.05 and pairs:
         name, value = source.choice(pairs)
         pairs.append((name, value if source.random() < 0.3 else _field(values.odd(source))))
     if source.random() < 0.03:
         pairs = [(name + "[]", value) for name, value in pairs]
-    return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs).encode()
+    return b"&".join(b"=".join(quote_plus(each, errors="surrogatepass").encode() for each in pair) for pair in pairs)
 
 
-def _multipart(top: dict[str, Any]) -> bytes:
+def as_multipart(top: dict[str, Any]) -> bytes:
     parts = []
     for name, value in top.items():
         shown = name.replace("\r", "").replace("\n", "").replace('"', "%22")
