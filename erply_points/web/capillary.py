@@ -46,7 +46,7 @@ class CapillaryEndpoints:
             sent_key = request.headers.get("idempotency-key")
             target = f"{request.url.path}?{request.url.query}"
             same = once(capillary.DIALECT, client, sent_key, target, body, capillary.error(400))
-            return await self._door.run(account, partial(capillary.adjust, request=asked), asked.needs(), same)
+            return await self._door.run(account, client, partial(capillary.adjust, request=asked), asked.needs(), same)
 
         credentials = sent_credentials(request.headers, basic=True, token_header=TOKEN_HEADER)
         return await self._door.answer(request, credentials, handle)
