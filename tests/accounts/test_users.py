@@ -120,6 +120,16 @@ async def test_a_quota_that_is_used_up_hides_no_ended_session(shop: Shop) -> Non
     assert await code_of(shop) == 1054
 
 
+async def test_a_first_answer_is_not_given_to_an_ended_session(shop: Shop) -> None:
+    """What was done before is told again under its key after the next log-in, and not under the ended session."""
+    first = await shop.record("saveSalesDocument", **SELL, idempotencyKey="k")
+    await end(shop, "logout")
+    assert await code_of(shop, "saveSalesDocument", **SELL, idempotencyKey="k") == 1054
+    await shop.log_in()
+    assert await shop.record("saveSalesDocument", **SELL, idempotencyKey="k") == first
+    assert len(await shop.records("getSalesDocuments")) == 1
+
+
 async def test_whoever_is_logged_out_logs_in_again(shop: Shop) -> None:
     """A log-out ends what was open, once, and leaves password, user and ID."""
     assert await end(shop, "logout") == 1
