@@ -119,7 +119,7 @@ class Dispatcher:
         """The open session, or why the whole request is refused for want of one.
 
         It is not what was remembered of it where something is done or answered outside of the job, which looks again:
-        with `anew`, for a bulk that cannot be run, and for calls with work before the transaction.
+        with `anew`, for a bulk that cannot be run, and for log-ins, which look at PINs before the transaction.
         """
         calls = [CALLS.get(sub_request.name) for sub_request in bulk.sub_requests]
         public = [call is not None and call.public for call in calls]
@@ -128,7 +128,7 @@ class Dispatcher:
         if not bulk.session_key:
             # A bulk that logs in goes on without a session: its other calls are refused one by one.
             return None, None if any(public) else SESSION_MISSING
-        anew = anew or bulk.error is not None or any(isinstance(call, Call) and call.prepare for call in calls)
+        anew = anew or bulk.error is not None or any(call is not None and call.logs_in for call in calls)
         session = await account.session(bulk.session_key, anew=anew)
         error = check_session(session, calls, account.clock())
         return (session, None) if error is None else (None, error)
