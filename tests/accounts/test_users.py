@@ -1,4 +1,7 @@
-"""Users who leave and tills that are stolen: other passwords, sessions that end at once, users who go."""
+"""Users who leave and tills that are stolen: other passwords, sessions that end at once, users who go.
+
+ERPLY_POINTS_EXAMPLES sets how many histories of users are tried (default 2).
+"""
 
 import asyncio
 import os
@@ -21,7 +24,7 @@ from erply_points.store.protocol import Stores
 from support.client import Erply
 from support.shop import STORE, STORES, Shop, open_shop, place
 
-EXAMPLES: Final = int(os.environ.get("ERPLY_POINTS_EXAMPLES", "4"))
+EXAMPLES: Final = int(os.environ.get("ERPLY_POINTS_EXAMPLES", "2"))
 SELL: Final = {"type": "CASHINVOICE", "price1": 10, "amount1": 1}
 ENDINGS: Final[dict[str, Callable[[Stores, str, str], Any]]] = {
     "logout": administration.log_out,
@@ -172,7 +175,6 @@ async def test_what_is_left_of_a_deleted_user(shop: Shop) -> None:
     assert await shop.check() == []
 
 
-@in_each_store
 async def test_a_user_is_deleted_with_sessions_of_every_kind(shop: Shop) -> None:
     """Sessions that have expired or were ended before do not keep a user from being deleted."""
     await end(shop, "logout")
@@ -183,7 +185,6 @@ async def test_a_user_is_deleted_with_sessions_of_every_kind(shop: Shop) -> None
     assert await shop.check() == []
 
 
-@in_each_store
 async def test_the_list(shop: Shop) -> None:
     """Users come by their IDs, with how many sessions are open: neither expired nor ended."""
     await session(shop)
@@ -221,7 +222,6 @@ async def test_passwords_that_cannot_be(shop: Shop) -> None:
     assert await session(shop, "till")
 
 
-@in_each_store
 @ending
 async def test_nothing_is_kept_after_the_end(shop: Shop, how: str) -> None:
     """Of tills that sell while the session ends no sale comes after it: what is kept then is all that was answered."""
