@@ -15,6 +15,7 @@ from erply_points.accounts.settings import AccountSettings
 from erply_points.store.group_commit import GroupCommit, Job
 from erply_points.store.protocol import Store, Transaction
 from erply_points.store.rows import Session, User
+from erply_points.store.shapes import SESSIONS_SEQUENCE
 from erply_points.store.unit_of_work import Needs, UnitOfWork
 
 Clock = Callable[[], float]
@@ -33,6 +34,28 @@ class OpenSession:
     session: Session
     user: User
     rights: Rights
+    version: int = 0
+    """How often sessions had been ended when this one was read: when it is more, this one may be among them."""
+
+
+async def as_seen(session: OpenSession, transaction: Transaction) -> OpenSession | None:
+    """A session that was read before, as `transaction` sees it: the same, unless sessions were ended since.
+
+    None if there is no such session any more. Every transaction knows the count, so this costs a read only then.
+    """
+    work = transaction.work
+    version = _times_ended(work)
+    if version == session.version:
+        return session
+    key_hash, user_id = session.session.key_hash, session.session.user_id
+    await transaction.load({"sessions": {key_hash}, "users": {user_id}})
+    found, user = work.sessions.get(key_hash), work.users.get(user_id)
+    return None if found is None or user is None else OpenSession(found, user, rights.load(user.rights), version)
+
+
+def _times_ended(work: UnitOfWork) -> int:
+    """How often sessions of the account have been ended before their time."""
+    return work.sequences.rows.get(SESSIONS_SEQUENCE) or 0
 
 
 class _Read:
@@ -121,24 +144,34 @@ class Account:
         assert job.transaction is not None
         return job.transaction.settings[settings.PIN_SECRET]
 
-    async def session(self, key: str) -> OpenSession | None:
-        """The session of a key, expired or not; None for a key that this account never gave out."""
+    async def session(self, key: str, *, anew: bool = False) -> OpenSession | None:
+        """The session of a key, over or not; None for a key that this account never gave out.
+
+        It may have been ended since it was remembered: whoever works under it looks with `as_seen` too. It is read
+        again with `anew`, and once it is over.
+        """
         key_hash = hash_key(key)
         found = self._sessions.get(key_hash)
-        if found is not None:
-            self._sessions.move_to_end(key_hash)
-            return found
-        session = (await self.read({"sessions": {key_hash}})).sessions.get(key_hash)
+        if anew or found is None or found.session.ended_at or found.session.expires_at <= self.clock():
+            found = await self._read_session(key_hash)
+        self.remember(key_hash, found)
+        return found
+
+    async def _read_session(self, key_hash: bytes) -> OpenSession | None:
+        work = await self.read({"sessions": {key_hash}})
+        session = work.sessions.get(key_hash)
         if session is None:
             return None
         user = (await self.read({"users": {session.user_id}})).users.get(session.user_id)
-        if user is None:
-            return None
-        found = OpenSession(session, user, rights.load(user.rights))
-        self._sessions[key_hash] = found
-        if len(self._sessions) > SESSIONS_REMEMBERED:
-            self._sessions.popitem(last=False)
-        return found
+        return None if user is None else OpenSession(session, user, rights.load(user.rights), _times_ended(work))
+
+    def remember(self, key_hash: bytes, session: OpenSession | None) -> None:
+        """Have the session at hand for the next request; None: have it no more."""
+        self._sessions.pop(key_hash, None)
+        if session is not None:
+            self._sessions[key_hash] = session  # The last to be forgotten.
+            if len(self._sessions) > SESSIONS_REMEMBERED:
+                self._sessions.popitem(last=False)
 
     async def tidy(self) -> None:
         """Forget sessions, log-in blocks, document UUIDs and idempotency keys that ended long ago."""

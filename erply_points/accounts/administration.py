@@ -3,8 +3,10 @@
 import re
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +15,24 @@ import orjson
 from erply_points.accounts import declaration
 from erply_points.accounts import settings as account_settings
 from erply_points.accounts.declaration import Plan, WouldLose
-from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, hash_key, hash_password, hash_pin
+from erply_points.accounts.passwords import PASSWORD_LENGTH_MAX, failures_key, hash_key, hash_password, hash_pin
 from erply_points.accounts.pool import is_account_code
 from erply_points.accounts.rights import ALL_RIGHTS, Rights
 from erply_points.accounts.settings import PIN_SECRET, InvalidSetting
 from erply_points.store.configuration import Client
-from erply_points.store.listing import Listing
-from erply_points.store.protocol import AccountInUse, Backups, NoBackup, Rows, Store, Stores, StoreUnavailable
-from erply_points.store.rows import Master, User, VatRate
+from erply_points.store.listing import Condition, Listing
+from erply_points.store.protocol import (
+    AccountInUse,
+    Backups,
+    NoBackup,
+    Rows,
+    Store,
+    Stores,
+    StoreUnavailable,
+    Transaction,
+)
+from erply_points.store.rows import Master, Session, User, VatRate
+from erply_points.store.shapes import SESSIONS_SEQUENCE
 
 _USERNAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 
@@ -90,6 +102,11 @@ async def set_settings(stores: Stores, code: str, settings: Mapping[str, str]) -
         await store.set_settings(settings)
 
 
+def _check_password(password: str) -> None:
+    if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise Invalid(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters.")
+
+
 async def create_user(
     stores: Stores,
     code: str,
@@ -103,8 +120,7 @@ async def create_user(
     """Make a user, with all rights unless told otherwise; return the user's ID. Raises Invalid."""
     if not _USERNAME.fullmatch(username) or username != username.strip():
         raise Invalid("A user name has 1 to 255 characters, without blanks around it.")
-    if not 1 <= len(password) <= PASSWORD_LENGTH_MAX:
-        raise Invalid(f"A password has 1 to {PASSWORD_LENGTH_MAX} characters.")
+    _check_password(password)
     async with _opened(stores, code) as store:
         transaction = await store.begin({"usernames": {username}}, write=True)
         work = transaction.work
@@ -123,6 +139,97 @@ async def create_user(
         work.users.put(user_id, user)
         await transaction.commit()
     return user_id
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    user: User
+    sessions: int
+    """How many are open."""
+
+
+async def list_users(stores: Stores, code: str) -> list[ListedUser]:
+    """The account's users, by their IDs. Raises Invalid."""
+    async with _opened(stores, code) as store:
+        transaction = await store.begin({}, write=False)
+        users = await transaction.list(Listing("users"))
+        sessions = await _sessions(transaction, Condition(("expires_at",), ">", int(time.time())))
+        await transaction.rollback()
+    opened = Counter(session.user_id for session in sessions if not session.ended_at)
+    return [ListedUser(user, opened[user.id]) for user in users.rows]
+
+
+async def _sessions(transaction: Transaction, condition: Condition) -> list[Session]:
+    page = await transaction.list(Listing("sessions", (condition,), order=(("key_hash", "asc"),)))
+    return page.rows
+
+
+async def set_password(
+    stores: Stores, code: str, username: str, password: str, *, hashed: Callable[[str], str] = hash_password
+) -> int:
+    """Give a user another password, end the user's sessions and what blocks the name; return how many were open.
+
+    A log-in with the password before that is under way fails. Raises Invalid.
+    """
+    _check_password(password)
+    password_hash = hashed(password)  # Slow on purpose: before others have to wait.
+    async with _changing(stores, code, username) as (transaction, user):
+        work = transaction.work
+        work.users.put(user.id, user._replace(password_hash=password_hash))
+        work.login_failures.delete(failures_key(username))
+        return await _end_sessions(transaction, user)
+
+
+async def log_out(stores: Stores, code: str, username: str) -> int:
+    """End all sessions of a user; return how many were open. Servers refuse them from now on. Raises Invalid."""
+    async with _changing(stores, code, username) as (transaction, user):
+        return await _end_sessions(transaction, user)
+
+
+async def delete_user(stores: Stores, code: str, username: str) -> int:
+    """Delete a user and the user's sessions; return how many were open. Raises Invalid.
+
+    The employee stays, and with it what documents say of it; the user's ID is not given again.
+    """
+    async with _changing(stores, code, username) as (transaction, user):
+        ended = await _end_sessions(transaction, user)
+        work = transaction.work
+        for key_hash in list(work.sessions.rows):
+            work.sessions.delete(key_hash)
+        work.users.delete(user.id)
+        work.login_failures.delete(failures_key(username))
+        return ended
+
+
+@asynccontextmanager
+async def _changing(stores: Stores, code: str, username: str) -> AsyncIterator[tuple[Transaction, User]]:
+    """A transaction, committed at the end of the block, and the user as it found it. Raises Invalid."""
+    needs = {"usernames": {username}, "login_failures": {failures_key(username)}}
+    async with _opened(stores, code) as store:
+        transaction = await store.begin(needs, write=True)
+        try:
+            user = transaction.work.usernames.get(username)
+            if user is None:
+                raise Invalid(f"There is no user {username}.")
+            await transaction.load({"users": {user.id}})
+            yield transaction, user
+            await transaction.commit()
+        finally:
+            await transaction.rollback()
+
+
+async def _end_sessions(transaction: Transaction, user: User) -> int:
+    """End all sessions of a user, and tell every server that remembers one; return how many were open."""
+    now = int(time.time())
+    work = transaction.work
+    # Expired ones too: for a while they would do to switch users.
+    sessions = await _sessions(transaction, Condition(("user_id",), "=", user.id))
+    await transaction.load({"sessions": {session.key_hash for session in sessions}})
+    going = [session for session in sessions if not session.ended_at]
+    for session in going:
+        work.sessions.put(session.key_hash, session._replace(ended_at=now))
+    work.next_number(SESSIONS_SEQUENCE)
+    return sum(session.expires_at > now for session in going)
 
 
 async def clear_account(stores: Stores, code: str) -> None:

@@ -61,6 +61,11 @@ def _verify(password_hash: str | None, password: str) -> bool:
     return right and password_hash is not None and len(password) <= PASSWORD_LENGTH_MAX
 
 
+def failures_key(username: str) -> str:
+    """Under what the failed log-ins of a user name are counted."""
+    return f"user:{username}"
+
+
 def new_session_key() -> str:
     """Forty hexadecimal digits, as Erply's."""
     return secrets.token_hex(20)

@@ -1,6 +1,7 @@
 """Checks of a sub-request before anything runs: its name, the user's rights, its parameters."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +20,12 @@ from erply_points.calls.refusals import (
     NoLocationAccess,
     NoViewingRights,
     Refusal,
+    SessionTooOld,
 )
 from erply_points.calls.registry import CALLS
 
 SESSION_MISSING: Final = WireError(errors.SESSION_MISSING, "This call needs a session key.")
+_SESSION_UNKNOWN: Final = WireError(errors.SESSION_UNKNOWN, "This session key is unknown.")
 _NOT_REHEARSED: Final = WireError(errors.BAD_VALUE, "A log-in cannot be tried out.", "dryRun")
 _NOT_DEFERRED: Final = WireError(errors.BAD_VALUE, "A log-in cannot take values from other answers.", "references")
 
@@ -49,6 +52,25 @@ class Task:
     def denied(self) -> bool:
         """Whether the user lacks the right."""
         return self.error is not None and self.error.code in _DENIED
+
+
+def check_session(
+    session: OpenSession | None, calls: Iterable[Call | ListingCall | None], now: float
+) -> WireError | None:
+    """Why a session will not do for these calls at `now`, Unix seconds; None if it does."""
+    if session is None:
+        return _SESSION_UNKNOWN
+    ended = session.session.ended_at > 0
+    over_for = math.inf if ended else now - session.session.expires_at
+    if over_for < 0:
+        return None
+    grace = min((call.expired_session_seconds if isinstance(call, Call) else 0 for call in calls), default=0)
+    if not grace:
+        return WireError(errors.SESSION_EXPIRED, f"This session {'was ended' if ended else 'has expired'}.")
+    if over_for > grace:
+        reason = "was ended: it cannot switch" if ended else "ended too long ago to switch"
+        return wire_error(SessionTooOld(None, f"This session {reason} users."))
+    return None
 
 
 def check(sub_request: SubRequest, session: OpenSession | None, *, dry_run: bool) -> Task:

@@ -7,7 +7,6 @@ and no sub-request stops another.
 
 import logging
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,13 +16,12 @@ from erply_points.accounts.quota import CALL_TENTHS
 from erply_points.accounts.settings import AccountSettings
 from erply_points.bulk import errors
 from erply_points.bulk.answers import Outcome, Rendering
-from erply_points.bulk.checking import SESSION_MISSING, Task, check_all, prepare
+from erply_points.bulk.checking import SESSION_MISSING, Task, check_all, check_session, prepare
 from erply_points.bulk.envelope import BulkRequest
-from erply_points.bulk.errors import WireError, wire_error
+from erply_points.bulk.errors import WireError
 from erply_points.bulk.formats import Answer
 from erply_points.bulk.job import INTERNAL_ERROR, BulkJob
-from erply_points.calls.call import Call, ListingCall, Record
-from erply_points.calls.refusals import SessionTooOld
+from erply_points.calls.call import Call, Record
 from erply_points.calls.registry import CALLS
 from erply_points.store.protocol import OutcomeUnknown, StoreUnavailable
 
@@ -92,13 +90,17 @@ class Dispatcher:
         if error is not None:
             return self._whole_error(bulk, error, _rendering(account, await account.settings(), bulk, started))
         if session is not None and await account.over_quota(_tenths(bulk)):
-            return self._whole_error(bulk, _OVER_QUOTA, _rendering(account, account.known_settings, bulk, started))
+            _, error = await self._session(account, bulk, anew=True)
+            rendering = _rendering(account, account.known_settings, bulk, started)
+            return self._whole_error(bulk, error or _OVER_QUOTA, rendering)
         tasks = self._tasks(bulk, session)
         for task in tasks:
             if isinstance(task.call, Call) and task.call.prepare is not None:
                 await prepare(task, account, session)
         job = BulkJob(account, tasks, session, bulk)
         await account.run(job, write=job.writes)
+        if session is not None and job.session is not session:
+            account.remember(session.session.key_hash, job.session)
         rendering = _rendering(account, account.known_settings, bulk, started)
         if job.error is not None and not job.outcomes:
             return self._whole_error(bulk, job.error, rendering)
@@ -111,8 +113,14 @@ class Dispatcher:
         return check_all(bulk.sub_requests, session, dry_run=bulk.dry_run, references=bulk.references)
 
     @staticmethod
-    async def _session(account: Account, bulk: BulkRequest) -> tuple[OpenSession | None, WireError | None]:
-        """The open session, or why the whole request is refused for want of one."""
+    async def _session(
+        account: Account, bulk: BulkRequest, *, anew: bool = False
+    ) -> tuple[OpenSession | None, WireError | None]:
+        """The open session, or why the whole request is refused for want of one.
+
+        It is not what was remembered of it where something is done or answered outside of the job, which looks again:
+        with `anew`, for a bulk that cannot be run, and for log-ins, which look at PINs before the transaction.
+        """
         calls = [CALLS.get(sub_request.name) for sub_request in bulk.sub_requests]
         public = [call is not None and call.public for call in calls]
         if bulk.error is None and public and all(public):
@@ -120,27 +128,15 @@ class Dispatcher:
         if not bulk.session_key:
             # A bulk that logs in goes on without a session: its other calls are refused one by one.
             return None, None if any(public) else SESSION_MISSING
-        session = await account.session(bulk.session_key)
-        if session is None:
-            return None, WireError(errors.SESSION_UNKNOWN, "This session key is unknown.")
-        expired_for = account.clock() - session.session.expires_at
-        error = None if expired_for < 0 else _expired(calls, expired_for)
+        anew = anew or bulk.error is not None or any(call is not None and call.logs_in for call in calls)
+        session = await account.session(bulk.session_key, anew=anew)
+        error = check_session(session, calls, account.clock())
         return (session, None) if error is None else (None, error)
 
 
 def _tenths(bulk: BulkRequest) -> int:
     """What a request takes of the hourly quota."""
     return CALL_TENTHS if bulk.is_single else max(1, len(bulk.sub_requests))
-
-
-def _expired(calls: Iterable[Call | ListingCall | None], expired_for: float) -> WireError | None:
-    """Why a session that has expired will not do; None if all calls put up with it."""
-    grace = min((call.expired_session_seconds if isinstance(call, Call) else 0 for call in calls), default=0)
-    if not grace:
-        return WireError(errors.SESSION_EXPIRED, "This session has expired.")
-    if expired_for > grace:
-        return wire_error(SessionTooOld(None, "This session ended too long ago to switch users."))
-    return None
 
 
 def _rendering(account: Account, settings: AccountSettings, bulk: BulkRequest, started: float) -> Rendering:

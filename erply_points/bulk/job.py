@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from erply_points.accounts.account import Account, OpenSession
+from erply_points.accounts.account import Account, OpenSession, as_seen
 from erply_points.accounts.rights import ALL_RIGHTS
 from erply_points.bulk import errors, references
 from erply_points.bulk.answers import Outcome
-from erply_points.bulk.checking import Task, check
+from erply_points.bulk.checking import Task, check, check_session
 from erply_points.bulk.envelope import BulkRequest, SubRequest
 from erply_points.bulk.errors import WireError, wire_error
 from erply_points.bulk.references import SAVING_CALL, CurrentInvoice
@@ -38,6 +38,8 @@ class BulkJob:
         self.error: WireError | None = None
         """Why nothing was kept, or nothing was run: then there are no outcomes."""
         self.retries = Retries(bulk)
+        self.session = session
+        """As the run saw it; None if there was none any more."""
         self._account = account
         self._tasks = tasks
         self._session = session
@@ -69,10 +71,12 @@ class BulkJob:
         return any(task.call is not None and task.call.writes for task in self._tasks)
 
     async def run(self, transaction: Transaction) -> None:
+        self.outcomes = []
+        self.error = await self._session_error(transaction)
+        if self.error is not None:
+            return
         context = self._context(transaction)
         work = context.work
-        self.outcomes = []
-        self.error = None
         if self._bulk.dry_run:
             work.foresee()
         before = work.mark()
@@ -89,8 +93,18 @@ class BulkJob:
             self.retries.keep(context, self.outcomes)
         self._show(work.foreseen)
 
+    async def _session_error(self, transaction: Transaction) -> WireError | None:
+        """Why nothing may be run under the session, which may have been ended since it was looked up."""
+        if self._session is None:
+            return None
+        self.session = await as_seen(self._session, transaction)
+        if self.session is self._session:
+            return None
+        calls = [task.call for task in self._tasks]
+        return check_session(self.session, calls, self._account.clock())
+
     def _context(self, transaction: Transaction) -> Context:
-        account, session = self._account, self._session
+        account, session = self._account, self.session
         return Context(
             account_code=account.code,
             settings=account.settings_of(transaction),
@@ -161,7 +175,7 @@ class BulkJob:
         if isinstance(params, WireError):
             return Task(given, error=params)
         asked = SubRequest(given.name, given.request_id, params, given.repeated)
-        checked = check(asked, self._session, dry_run=self._bulk.dry_run)
+        checked = check(asked, self.session, dry_run=self._bulk.dry_run)
         checked.prepared = task.prepared
         return checked
 

@@ -116,7 +116,7 @@ class AwardMissing(Refusal):
 
 
 class SessionTooOld(Refusal):
-    """The session ended more than two hours ago."""
+    """The session ended more than two hours ago, or was ended before its time."""
 
 
 class NoViewingRights(Refusal):

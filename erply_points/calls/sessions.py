@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from erply_points.accounts.account import Account, OpenSession
-from erply_points.accounts.passwords import hash_key, hash_pin, new_session_key
+from erply_points.accounts.passwords import failures_key, hash_key, hash_pin, new_session_key
 from erply_points.calls.call import Call, Context, Params, Record
 from erply_points.calls.records import shape
 from erply_points.calls.refusals import CredentialMissing, LoginFailed, PinLogin, UserBlocked
@@ -23,6 +23,8 @@ SESSION_SECONDS_MAX: Final = 86_400
 FAILURES_MAX: Final = 5
 BLOCKED_SECONDS: Final = 600
 _BLOCKED: Final = "Too many failed log-ins; try again in some minutes."
+_WRONG_PASSWORD: Final = "The user name or the password is wrong."  # noqa: S105 - a sentence
+_WRONG_PIN: Final = "No user has this PIN."
 SWITCH_SECONDS: Final = 7_200
 """How long after its end a session will do for switchUser."""
 
@@ -66,6 +68,8 @@ class ForgiveFailures:
 @dataclass(frozen=True, slots=True)
 class _LoggedIn:
     user: User
+    wrong: str
+    """What is said if the user is another by now: a new password was set, or the user was deleted."""
     forgiven_key: str = ""
     """Whose failures the success forgives. A right PIN forgives none: one's own would pay for guesses at another's."""
 
@@ -90,14 +94,14 @@ async def _check_password(account: Account, _: OpenSession | None, params: Param
     for name, value in (("username", username), ("password", password)):
         if not value:
             raise CredentialMissing(name, f"{name} is missing.")
-    key = f"user:{username}"
+    key = failures_key(username)
     async with account.password_checks.turn(key):
         await _not_blocked(account, key)
         user = (await account.read({"usernames": {username}})).usernames.get(username)
         right = await account.password_checks.verify(user.password_hash if user else None, password)
         if not right or user is None:
-            raise await _refuse(account, key, "The user name or the password is wrong.")
-    return _LoggedIn(user, key)
+            raise await _refuse(account, key, _WRONG_PASSWORD)
+    return _LoggedIn(user, _WRONG_PASSWORD, key)
 
 
 async def _check_pin(account: Account, session: OpenSession | None, params: Params) -> _LoggedIn:
@@ -109,13 +113,15 @@ async def _check_pin(account: Account, session: OpenSession | None, params: Para
         pin_hash = hash_pin(params["cardCode"], await account.secret())
         user = (await account.read({"pins": {pin_hash}})).pins.get(pin_hash)
         if user is None:
-            raise await _refuse(account, key, "No user has this PIN.")
-    return _LoggedIn(user)
+            raise await _refuse(account, key, _WRONG_PIN)
+    return _LoggedIn(user, _WRONG_PIN)
 
 
 def _open(context: Context, params: Params, call: str) -> Record:
     """Open a session for who has logged in."""
     logged_in: _LoggedIn = context.prepared
+    if context.work.users.get(logged_in.user.id) != logged_in.user:
+        raise LoginFailed(None, logged_in.wrong)
     if logged_in.forgiven_key:
         failures = context.work.login_failures.get(logged_in.forgiven_key)
         if failures is not None and failures.blocked_until > context.now:

@@ -77,7 +77,7 @@ _RIGHTS_HELP = "\b\nRights that can be denied:\n" + "\n".join(f"  {right}" for r
 
 @click.group()
 def user() -> None:
-    """Make users, who log in with verifyUser."""
+    """Make, list and delete users, who log in with verifyUser; change their passwords, end their sessions."""
 
 
 @user.command("create", epilog=_RIGHTS_HELP)
@@ -109,6 +109,53 @@ def create_user(
     pin = _secret("PIN", stdin=password_stdin) if with_pin else ""
     run(administration.create_user(stores_of(place), code, username, password, pin, user_rights))
     click.echo(f"User {username} of account {code} is ready.")
+
+
+@user.command("list")
+@with_place
+@click.argument("code")
+def list_users(place: ServerSettings, code: str) -> None:
+    """List the users of account CODE: name, ID, employee, group, and how many sessions are open."""
+    for each in run(administration.list_users(stores_of(place), code)):
+        found = each.user
+        ids = f"user {found.id}\temployee {found.employee_id}\tgroup {found.group_id}"
+        click.echo(f"{found.username}\t{ids}\t{each.sessions} open")
+
+
+@user.command("password")
+@with_place
+@click.argument("code")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not from a prompt.")
+def set_password(place: ServerSettings, code: str, username: str, *, password_stdin: bool) -> None:
+    """Give a user of account CODE another password; all of the user's sessions end, and what blocks the name."""
+    password = _secret("Password", stdin=password_stdin)
+    ended = run(administration.set_password(stores_of(place), code, username, password))
+    click.echo(f"User {username} of account {code} has the new password. {_ended(ended)}")
+
+
+@user.command("logout")
+@with_place
+@click.argument("code")
+@click.argument("username")
+def log_out(place: ServerSettings, code: str, username: str) -> None:
+    """End all sessions of a user of account CODE at once; with the password new ones can be opened."""
+    ended = run(administration.log_out(stores_of(place), code, username))
+    click.echo(f"User {username} of account {code} is logged out. {_ended(ended)}")
+
+
+@user.command("delete")
+@with_place
+@click.argument("code")
+@click.argument("username")
+def delete_user(place: ServerSettings, code: str, username: str) -> None:
+    """Delete a user of account CODE: no log-in any more, and all sessions end at once. The employee stays."""
+    ended = run(administration.delete_user(stores_of(place), code, username))
+    click.echo(f"User {username} of account {code} is deleted. {_ended(ended)}")
+
+
+def _ended(sessions: int) -> str:
+    return f"Open sessions that ended: {sessions}."
 
 
 @click.group()

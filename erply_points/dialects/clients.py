@@ -63,19 +63,28 @@ async def by_token(account: Account, text: str) -> Client:
     return client
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _KeepToken:
     token: Token
+    kept: bool = False
     keeps: ClassVar[bool] = True
-    needs: ClassVar[Needs] = {}
+
+    @property
+    def needs(self) -> Needs:
+        return {"clients": {self.token.client_key}}
 
     async def run(self, transaction: Transaction) -> None:
-        transaction.work.tokens.put(self.token.token_hash, self.token)
+        self.kept = transaction.work.clients.get(self.token.client_key) is not None
+        if self.kept:
+            transaction.work.tokens.put(self.token.token_hash, self.token)
 
 
 async def new_token(account: Account, client: Client) -> str:
-    """A token of the client, good for TOKEN_SECONDS."""
+    """A token of the client, good for TOKEN_SECONDS. Raises Unauthorized if the client has been deleted since."""
     text = f"{account.code}.{secrets.token_urlsafe(32)}"
     expires_at: UnixSeconds = int(account.clock()) + TOKEN_SECONDS
-    await account.run(_KeepToken(Token(hash_key(text), client.key, expires_at)), write=True)
+    job = _KeepToken(Token(hash_key(text), client.key, expires_at))
+    await account.run(job, write=True)
+    if not job.kept:
+        raise Unauthorized
     return text

@@ -64,22 +64,34 @@ class DialectJob:
     keeps: ClassVar[bool] = True
 
     def __init__(
-        self, account: Account, operation: Operation, internal_error: Reply, needs: Needs, once: Once | None = None
+        self,
+        account: Account,
+        client: Client,
+        operation: Operation,
+        internal_error: Reply,
+        needs: Needs,
+        once: Once | None = None,
     ) -> None:
-        self.reply = internal_error
+        self.reply: Reply | None = internal_error
+        """None where the client has been deleted since it was looked up: nothing was done."""
         self._internal_error = internal_error
         self._account = account
+        self._client = client
         self._operation = operation
         self._needs = needs
         self._once = once
 
     @property
     def needs(self) -> Needs:
-        return {**self._needs, "kept_answers": {self._once.key}} if self._once else self._needs
+        needs = {**self._needs, "clients": {self._client.key}}
+        return {**needs, "kept_answers": {self._once.key}} if self._once else needs
 
     async def run(self, transaction: Transaction) -> None:
         context = self._context(transaction)
         work = transaction.work
+        if work.clients.get(self._client.key) is None:
+            self.reply = None
+            return
         before = work.mark()
         if self._once is not None and (first := self._first(context, self._once)) is not None:
             self.reply = first

@@ -29,6 +29,7 @@ ListingName = Literal[
     "employees",
     "campaigns",
     "users",
+    "sessions",
     "clients",
 ]
 

@@ -269,6 +269,8 @@ class Session(NamedTuple):
     user_id: int
     created_at: UnixSeconds
     expires_at: UnixSeconds
+    ended_at: UnixSeconds = 0
+    """When it was ended before its time; 0 if it was not."""
 
 
 class LoginFailures(NamedTuple):

@@ -42,6 +42,8 @@ from erply_points.store.rows import (
 
 SETTINGS_SEQUENCE: Final = "settings"
 """The sequence that counts the changes of the settings."""
+SESSIONS_SEQUENCE: Final = "sessions"
+"""The sequence that counts how often sessions were ended: who remembers a session looks again when it has moved."""
 DAY: Final = 86_400
 ROWS_READ: Final = 5_000
 """At a time, where all rows of an account are read."""

@@ -47,7 +47,7 @@ class CapillaryEndpoints:
             # As it came: a query that is not UTF-8 is no URL to Starlette.
             target = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
             same = once(capillary.DIALECT, client, sent_key, target, body, capillary.error(400))
-            return await self._door.run(account, partial(capillary.adjust, request=asked), asked.needs(), same)
+            return await self._door.run(account, client, partial(capillary.adjust, request=asked), asked.needs(), same)
 
         credentials = sent_credentials(request.headers, basic=True, token_header=TOKEN_HEADER)
         return await self._door.answer(request, credentials, handle)

@@ -119,11 +119,20 @@ class Door:
         return Response(orjson.dumps(reply.body), reply.status, headers=headers, media_type="application/json")
 
     async def run(
-        self, account: Account, operation: Operation, needs: Needs, once: Once | None = None, *, write: bool = True
+        self,
+        account: Account,
+        client: Client,
+        operation: Operation,
+        needs: Needs,
+        once: Once | None = None,
+        *,
+        write: bool = True,
     ) -> Reply:
-        """Do the request in the account's next transaction, if its quota has room for it."""
+        """Do the request in the account's next transaction, if its quota has room for it. Raises Unauthorized."""
         if seconds := await account.over_quota(CALL_TENTHS):
             return replace(self.error(429), retry_seconds=seconds)
-        job = DialectJob(account, operation, self.error(500), needs, once)
+        job = DialectJob(account, client, operation, self.error(500), needs, once)
         await account.run(job, write=write)
+        if job.reply is None:
+            raise Unauthorized
         return job.reply

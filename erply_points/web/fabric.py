@@ -60,15 +60,15 @@ class FabricEndpoints:
             def todo(context: Context) -> Reply:
                 return operation(context, client.key, body)
 
-            return await self._door.run(account, todo, _NEEDS, same)
+            return await self._door.run(account, client, todo, _NEEDS, same)
 
         return await self._door.answer(request, sent_credentials(request.headers, basic=False), handle)
 
     async def _member_points(self, request: Request) -> Response:
         operation = partial(fabric.member_points, profile_id=request.path_params["profile_id"])
 
-        async def handle(account: Account, _client: Client, _body: bytes) -> Reply:
-            return await self._door.run(account, operation, _NEEDS, write=False)
+        async def handle(account: Account, client: Client, _: bytes) -> Reply:
+            return await self._door.run(account, client, operation, _NEEDS, write=False)
 
         return await self._door.answer(request, sent_credentials(request.headers, basic=False), handle)
 

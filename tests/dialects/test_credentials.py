@@ -1,11 +1,16 @@
 """Who may call Capillary's endpoints: key and secret, tokens, and what becomes of both."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import httpx
 import pytest
 
 from erply_points.accounts import administration
 from erply_points.app import stores_of
-from support.dialects import BODY, LOOKUP, Capillary, error
+from erply_points.dialects import clients
+from erply_points.store.configuration import Client
+from support.dialects import BODY, LOOKUP, Capillary, Fabric, error
 from support.shop import Shop
 
 
@@ -50,6 +55,36 @@ async def test_a_deleted_client_is_refused_at_once(club: Shop, customer: int) ->
     assert (await club.http.post(path, content=b"{}", headers=token)).status_code == 401
     assert (await club.http.post(path, content=b"{}", auth=httpx.BasicAuth(key, secret))).status_code == 401
     assert (await club.http.post(path, content=b"{}", auth=httpx.BasicAuth(*other))).status_code == 400
+
+
+async def test_a_client_that_is_deleted_meanwhile_does_nothing(
+    club: Shop, customer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted between the look at its secret or token and the work, a client is 401, and nothing is taken or given."""
+    path = f"/v2/customers/{customer}/negativePointsAdjustment"
+
+    def deleting(look: Callable[..., Awaitable[Client]]) -> Callable[..., Awaitable[Client]]:
+        async def overtaken(*sent: Any) -> Client:
+            found = await look(*sent)
+            await administration.delete_client(stores_of(club.settings), club.code, found.key)
+            return found
+
+        return overtaken
+
+    (one, other), third = [await club.client() for _ in range(2)], await club.client()
+    token = (await Fabric.log_in(club.http, *third)).token
+    with monkeypatch.context() as meanwhile:
+        for name in ("by_secret", "by_token"):
+            meanwhile.setattr(clients, name, deleting(getattr(clients, name)))
+        refused = [
+            await club.http.post(path, json=BODY, auth=httpx.BasicAuth(*one), headers={"idempotency-key": "k"}),
+            await club.http.post("/v3/oauth/token/generate", json=dict(zip(("key", "secret"), other, strict=True))),
+            await club.http.get("/v1/inquire/x/member-points", headers={"authorization": f"Bearer {token}"}),
+        ]
+    assert [response.status_code for response in refused] == [401] * 3
+    assert await club.balance(customer) == 1_000
+    assert await administration.list_clients(stores_of(club.settings), club.code) == []
+    assert await club.check() == []
 
 
 async def test_tokens_are_given_for_key_and_secret(club: Shop, customer: int) -> None:

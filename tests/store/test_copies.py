@@ -7,6 +7,7 @@ import pytest
 from erply_points.store.listing import Listing
 from erply_points.store.protocol import Store
 from erply_points.store.rows import Master, Session
+from erply_points.store.shapes import SESSIONS_SEQUENCE
 from erply_points.store.unit_of_work import UnitOfWork
 from store.samples import (
     ALL_CUSTOMERS,
@@ -112,6 +113,7 @@ async def test_a_cleared_account_begins_anew(store: Store, stores: OpenStores) -
         number = work.new_id("users")
         work.users.put(number, user(number, employee_id=2))
         work.sessions.put(KEY, Session(KEY, number, 100, 200))
+        work.next_number(SESSIONS_SEQUENCE)
 
     await store.set_settings({"name": "Shop"})
     await change(store, filled, wallets(1))
@@ -130,5 +132,6 @@ async def test_a_cleared_account_begins_anew(store: Store, stores: OpenStores) -
 
     def numbers(work: UnitOfWork) -> None:
         assert [work.new_id(table) for table in ("customers", "transactions", "employees", "users")] == [1, 1, 3, 2]
+        assert work.next_number(SESSIONS_SEQUENCE) == 2  # Servers that remember sessions go by it.
 
     await change(store, numbers)

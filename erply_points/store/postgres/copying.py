@@ -102,7 +102,7 @@ async def clear(connection: Connection) -> None:
             [
                 *(f"DELETE FROM {name}" for name in emptied),
                 "DELETE FROM employees WHERE id NOT IN (SELECT employee_id FROM users)",
-                "DELETE FROM sequences WHERE name NOT IN ('settings', 'users', 'employees', 'currencies')",
+                "DELETE FROM sequences WHERE name NOT IN ('settings', 'sessions', 'users', 'employees', 'currencies')",
                 "UPDATE sequences SET last = (SELECT coalesce(max(id), 0) FROM employees) WHERE name = 'employees'",
             ]
         )

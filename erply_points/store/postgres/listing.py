@@ -26,6 +26,7 @@ from erply_points.store.rows import (
     Movement,
     Payment,
     Product,
+    Session,
     User,
     VatRate,
 )
@@ -147,6 +148,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         any_number=_text("CASE custom_number WHEN '' THEN number::text ELSE custom_number END"),
     ),
     "users": _plain("users", User),
+    "sessions": _plain("sessions", Session),
     "clients": _plain("clients", Client),
     "payments": _plain("payments", Payment),
     "gift_cards": _plain("gift_cards", GiftCard),

@@ -80,7 +80,9 @@ def clear(database: sqlite3.Connection) -> None:
             if table not in _KEPT:
                 database.execute(f"DELETE FROM {table}")
         database.execute("DELETE FROM employees WHERE id NOT IN (SELECT employee_id FROM users)")
-        database.execute("DELETE FROM sequences WHERE name NOT IN ('settings', 'users', 'employees', 'currencies')")
+        database.execute(
+            "DELETE FROM sequences WHERE name NOT IN ('settings', 'sessions', 'users', 'employees', 'currencies')"
+        )
         database.execute(
             "UPDATE sequences SET last = (SELECT coalesce(max(id), 0) FROM employees) WHERE name = 'employees'"
         )

@@ -20,6 +20,7 @@ from erply_points.store.rows import (
     Movement,
     Payment,
     Product,
+    Session,
     User,
     VatRate,
 )
@@ -98,6 +99,7 @@ _SOURCES: Final[dict[ListingName, Source]] = {
         any_number="CASE custom_number WHEN '' THEN CAST(number AS TEXT) ELSE custom_number END",
     ),
     "users": _plain("users", User),
+    "sessions": _plain("sessions", Session),
     "clients": _plain("clients", Client),
     "payments": _plain("payments", Payment),
     "gift_cards": _plain("gift_cards", GiftCard),

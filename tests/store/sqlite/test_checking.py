@@ -234,7 +234,7 @@ async def test_a_broken_constraint_is_told(path: Path) -> None:
 
 async def test_a_reference_to_nothing_is_told(path: Path) -> None:
     """A row whose parent is gone is told by both tables."""
-    _corrupt(path, "INSERT INTO sessions VALUES (zeroblob(32), 99, 100, 200)")
+    _corrupt(path, "INSERT INTO sessions VALUES (zeroblob(32), 99, 100, 200, 0)")
     assert await _check(path) == ["database: a row of sessions refers to a missing row of users"]
 
 

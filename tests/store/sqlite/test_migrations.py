@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from erply_points.store.protocol import DatabaseTooNew, StoreUnavailable
+from erply_points.store.rows import Session
 from erply_points.store.sqlite import migrations
 from erply_points.store.sqlite.connection import APPLICATION_ID
 from erply_points.store.sqlite.store import SQLiteStore
 from store import samples
-from store.samples import ALL_CUSTOMERS, change, customer, listed
+from store.samples import ALL_CUSTOMERS, change, customer, listed, look
 
 LAST = max(migrations.known())
 
@@ -93,6 +94,18 @@ async def test_an_old_file_is_brought_up_to_date_with_its_data(path: Path, monke
     assert _pragma(path, "user_version") == LAST + 2
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("SELECT id, note FROM customers").fetchall() == [(1, "newer; a semicolon")]
+
+
+async def test_sessions_of_an_earlier_program_go_on(tmp_path: Path) -> None:
+    """A session that was open before sessions could be ended is open: it was not ended."""
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        migrations.migrate(database, 3)
+        database.execute("INSERT INTO users VALUES (1, 'till', '', 'till', 1, 1, 100, '', '{}')")
+        database.execute("INSERT INTO sessions VALUES (zeroblob(32), 1, 100, 200)")
+    async with samples.closing(SQLiteStore.open(path)) as store:
+        found = await look(store, {"sessions": {bytes(32)}})
+        assert found.sessions.get(bytes(32)) == Session(bytes(32), 1, 100, 200, ended_at=0)
 
 
 @pytest.mark.parametrize(
