@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ import httpx
 
 from support import postgres
 from support.postgres import as_nobody, free_port, own_folder
+from support.standstill import families, send
 
 SCOPE: Final = "points"
 USER: Final = "points"
@@ -133,17 +134,6 @@ class Etcd:
         self._process.wait(STOP_SECONDS)
 
 
-def _processes() -> Iterator[tuple[int, int]]:
-    """All processes and their parents."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text("utf-8", "replace")
-            except OSError:  # It has ended.
-                continue
-            yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
-
-
 class Node:
     """One host."""
 
@@ -196,11 +186,7 @@ class Node:
         else:
             if not self._is_postmaster(roots[-1]):
                 roots.pop()
-        parents = dict(_processes())
-        tree = [root for root in roots if root in parents]
-        for process in tree:  # It grows meanwhile.
-            tree += [child for child, parent in parents.items() if parent == process and child not in tree]
-        return tree
+        return families(roots)
 
     def _is_postmaster(self, process: int) -> bool:
         """Whether it is this node's: the file of one that was killed may name a number that is another's now."""
@@ -214,14 +200,14 @@ class Node:
         # Parents first, so that nothing is started that is not found; twice, for what was being started.
         for _ in range(2):
             for process in self._tree():
-                if process not in self._stopped and _signal(process, signal.SIGSTOP):
+                if process not in self._stopped and send(process, signal.SIGSTOP):
                     self._stopped.append(process)
 
     def fall_silent(self) -> None:
         """Send standbys nothing more, while all else goes on."""
         for process in self._tree():
             if b"walsender" in _command_line(process):
-                _signal(process, signal.SIGSTOP)
+                send(process, signal.SIGSTOP)
 
     def kill(self) -> None:
         """SIGKILL to all, at one instant as far as anybody can see."""
@@ -230,7 +216,7 @@ class Node:
         self.freeze()
         stopped, self._stopped = self._stopped, []
         for process in stopped:
-            _signal(process, signal.SIGKILL)
+            send(process, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
         self._process = None
         deadline = time.monotonic() + STOP_SECONDS
@@ -238,14 +224,6 @@ class Node:
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.name} cannot be killed")
             time.sleep(0.01)
-
-
-def _signal(process: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(process, number)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _command_line(process: int) -> bytes:
