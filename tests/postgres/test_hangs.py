@@ -106,6 +106,26 @@ async def test_what_had_no_commit_under_way_is_not_done(shop: Shop, wire: Wire) 
     assert (await until_done(shop, asked[1])).record(0)["points"] == 100
 
 
+async def test_another_host_serves_while_one_hangs(wire: Wire) -> None:
+    """Who waits for the host that hangs is told soon, and served by the other, which is the primary now."""
+    shared = shared_cluster()
+    async with Wire(f"{shared.folder}/.s.PGSQL.{shared.port}") as other:
+        other.dead = True
+        url = f"postgresql://points@127.0.0.1:{wire.port},127.0.0.1:{other.port}/postgres"
+        async with open_shop(ServerSettings(database_url=url)) as shop:
+            customer = await shop.customer(points=100)
+            request = by_header("k", [redemption(customer, 7)])
+            other.dead = False
+            wire.hold()
+            with impatience():
+                answer = await in_time(send(shop, request))
+            assert answer.status[0] in {0, 1003}
+            assert (await until_done(shop, request)).codes == [0]
+            assert await shop.balance(customer) == 93
+            assert wire.is_held
+            wire.let_go()
+
+
 class Part(list[tuple[str, str]]):
     """Rows; `reached` is called where somebody has read a tenth of them."""
 
