@@ -82,7 +82,8 @@ async def test_an_outcome_that_nobody_can_tell_is_told_as_such(
     shop: Shop, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the database stays away after a commit was lost, the answer says that it may be done; with its key it is."""
-    monkeypatch.setattr(postgres_store, "OUTCOME_SECONDS", 0.3)
+    for name in ("OUTCOME_SECONDS", "OUTCOME_SECONDS_MIN"):
+        monkeypatch.setattr(postgres_store, name, 0.3)
     customer = await shop.customer(points=100)
     form = {"clientCode": shop.code, "sessionKey": shop.key, "request": "subtractCustomerRewardPoints"}
     form |= {"customerID": str(customer), "points": "7"}

@@ -16,8 +16,12 @@ import pytest
 from erply_points.accounts.administration import check_account
 from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
+from erply_points.store.postgres import watch as postgres_watch
 from erply_points.store.postgres.connection import Database
+from postgres.waiting import impatience, in_time, locked, until_done
+from retries.keyed import Request, send
 from support.postgres import REQUIRED, as_nobody, free_port, own_folder, shared_cluster
+from support.requests import balance, redemption
 from support.shop import Shop, open_shop
 
 SERVER_CONNECTIONS = 3
@@ -114,3 +118,31 @@ async def test_nothing_is_left_behind_on_a_connection(pooler: str) -> None:
                 await other.execute("COMMIT")
         finally:
             await other.close()
+
+
+async def test_a_server_that_hangs_behind_a_pooler_is_noticed(pooler: str) -> None:
+    """The pooler lets everybody in; that the server behind it answers nobody is found out all the same."""
+    async with open_shop(ServerSettings(database_url=pooler)) as shop:
+        customer = await shop.customer(points=100)
+        with impatience(), shared_cluster().standstill():
+            asked = (Request([redemption(customer, 7)]), Request([balance(customer)]))
+            answers = await asyncio.gather(*(in_time(send(shop, each)) for each in asked))
+            assert [answer.status[0] for answer in answers] == [1003, 1003]
+        assert (await until_done(shop, Request([redemption(customer, 1)]))).codes == [0]
+
+
+async def test_who_queues_at_the_pooler_is_not_cut_off(pooler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the pooler's connections all wait for locks, a question to the server queues too; that is no silence."""
+    async with open_shop(ServerSettings(database_url=pooler)) as shop:
+        shops = [shop, *[await shop.neighbour() for _ in range(SERVER_CONNECTIONS)]]
+        customers = [await each.customer(points=100) for each in shops]
+        monkeypatch.setattr(postgres_watch, "WAIT_SECONDS", 0.1)
+        monkeypatch.setattr(postgres_watch, "ANSWER_SECONDS", 0.1)
+        async with locked(*shops):
+            waiting = [
+                asyncio.create_task(send(each, Request([redemption(customer, 7)])))
+                for each, customer in zip(shops, customers, strict=True)
+            ]
+            await asyncio.sleep(0.6)
+            assert not any(each.done() for each in waiting)
+        assert [answer.codes for answer in await asyncio.gather(*waiting)] == [[0]] * len(shops)

@@ -10,6 +10,7 @@ import pytest
 from erply_points.settings import ServerSettings
 from erply_points.store.postgres import connection as postgres_connection
 from erply_points.store.postgres import store as postgres_store
+from erply_points.store.postgres import watch as postgres_watch
 from retries.keyed import Reply, Request, redemption, send
 from support.postgres import Cluster, cluster
 from support.shop import Shop, open_shop
@@ -60,7 +61,8 @@ def own() -> Iterator[Cluster]:
 @pytest.fixture
 async def standby(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Standby]:
     """A shop of a cluster of its own, whose standby is away when it is given a name."""
-    monkeypatch.setattr(postgres_store, "OUTCOME_SECONDS", 0.5)
+    for name in ("OUTCOME_SECONDS", "OUTCOME_SECONDS_MIN"):
+        monkeypatch.setattr(postgres_store, name, 0.5)
     monkeypatch.setattr(postgres_connection, "COMMAND_SECONDS", 1.0)
     admin = await asyncpg.connect(own.url())
     try:
@@ -104,3 +106,20 @@ async def test_a_primary_that_only_reads_now_is_let_go_of(standby: Standby) -> N
     assert before
     assert after
     assert not before & after
+
+
+async def test_a_commit_may_wait_for_its_standby(standby: Standby, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the standby catches up the primary is asked whether it lives; it does, and the commit goes on waiting."""
+    monkeypatch.setattr(postgres_connection, "COMMAND_SECONDS", 15.0)
+    async with open_shop(standby.shop.settings) as shop:
+        customer = await shop.customer(points=100)
+        monkeypatch.setattr(postgres_watch, "WAIT_SECONDS", 0.1)
+        await standby.name("away")
+        selling = asyncio.create_task(send(shop, Request([redemption(customer, 30)])))
+        while not await standby.admin.fetchval(_WAITING):  # noqa: ASYNC110 - another process does it
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.6)
+        assert not selling.done()
+        await standby.name("")
+        assert (await selling).codes == [0]
+        assert await shop.balance(customer) == 70

@@ -63,11 +63,15 @@ AWAY_SECONDS: Final = (1.0, 6.0)
 """How long a host stays away once another is the primary: anything between."""
 HANGING_SECONDS: Final = 10.0
 """How much longer a host that hangs stays so: the servers must do without it."""
+ETCD_AWAY_SECONDS: Final = 20.0
+"""Longer than a primary keeps its place without it."""
 
 KINDS: Final = {
     "kill": "the host dies and comes back when another is the primary",
     "hang": "the host hangs, its connections stay open; it is reset when another is the primary",
     "reboot": "the host dies and comes back at once",
+    "etcd-member": "the leader of three etcd members dies and comes back",
+    "etcd-outage": "all of etcd dies and comes back, while all hosts of the database go on",
 }
 
 
@@ -75,6 +79,7 @@ KINDS: Final = {
 class Failure:
     kind: str
     node: str
+    """The host, or what of etcd."""
     at: float
     """`time.monotonic`"""
     primary: str = ""
@@ -130,6 +135,22 @@ async def client(url: str) -> AsyncIterator[Erply]:
         yield Erply(http, CODE)
 
 
+async def fail_etcd(cluster: Cluster, kind: str) -> Failure:
+    """Let etcd fail, for a while; return when all is whole again."""
+    etcd = cluster.etcd
+    assert etcd is not None
+    gone = etcd.members if kind == "etcd-outage" else [await etcd.leader()]
+    failure = Failure(kind, " ".join(member.name for member in gone), time.monotonic())
+    for member in gone:
+        member.kill()
+    await asyncio.sleep(ETCD_AWAY_SECONDS)
+    etcd.start(*gone)
+    failure.primary = (await wait_until("a primary", cluster.primary)).name
+    failure.seconds = time.monotonic() - failure.at
+    await wait_until("a cluster of three with a synchronous standby", cluster.is_whole)
+    return failure
+
+
 async def fail_once(cluster: Cluster, kind: str, lag: float, source: Random) -> Failure:
     """Let the primary's host fail, and see to it that it comes back; return when all is whole again.
 
@@ -160,7 +181,7 @@ async def fail_once(cluster: Cluster, kind: str, lag: float, source: Random) -> 
 
 def plan(options: argparse.Namespace, source: Random) -> list[str]:
     """The kinds of the failures to come."""
-    kinds = [kind for kind in KINDS for _ in range(getattr(options, f"{kind}s"))]
+    kinds = [kind for kind in KINDS for _ in range(getattr(options, f"{kind.replace('-', '_')}s"))]
     source.shuffle(kinds)
     return kinds
 
@@ -179,7 +200,10 @@ async def run(cluster: Cluster, servers: Sequence[ServerProcess], options: argpa
         try:
             for number, kind in enumerate(plan(options, source), 1):
                 await asyncio.sleep(source.uniform(*options.seconds_between))
-                failure = await fail_once(cluster, kind, options.lag, source)
+                if kind.startswith("etcd"):
+                    failure = await fail_etcd(cluster, kind)
+                else:
+                    failure = await fail_once(cluster, kind, options.lag, source)
                 failures.append(failure)
                 waited = f"{failure.primary} is the primary after {failure.seconds:.1f} s"
                 say(f"{number}: {kind} of {failure.node}, {waited}; {len(tills.history.sent)} requests so far")
@@ -268,6 +292,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.3, help="seconds between the sales of a till, in the mean")
     parser.add_argument("--ttl", type=int, default=10, help="Patroni's, in seconds: how long a silent primary is kept")
     parser.add_argument("--not-strict", action="store_true", help="let a primary without a standby acknowledge alone")
+    parser.add_argument("--failsafe", action="store_true", help="let a primary that reaches all nodes do without etcd")
     parser.add_argument("--asynchronous", action="store_true", help="let standbys follow as they can: things get lost")
     parser.add_argument("--lag", type=float, default=0.0, help="seconds that standbys hear nothing before each failure")
     parser.add_argument(
@@ -281,7 +306,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     timing = Timing(options.ttl, 1, max(1, (options.ttl - 1) // 2))
     with ExitStack() as stack:
-        cluster = Cluster(programs, timing, strict=not options.not_strict, synchronous=not options.asynchronous)
+        cluster = Cluster(
+            programs,
+            timing,
+            strict=not options.not_strict,
+            synchronous=not options.asynchronous,
+            failsafe=options.failsafe,
+            members=3 if options.etcd_members or options.etcd_outages else 1,
+        )
         stack.callback(cluster.remove)
         if options.keep_logs:
             options.keep_logs.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Each node stands for a host: Patroni, its PostgreSQL and all their processes, wh
 All of it lives in one temporary folder, belongs to `nobody` where this process is root, and ends with this process.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -12,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ import httpx
 
 from support import postgres
 from support.postgres import as_nobody, free_port, own_folder
+from support.standstill import families, send
 
 SCOPE: Final = "points"
 USER: Final = "points"
@@ -108,40 +110,65 @@ def _start(command: list[str | Path], folder: Path, log: Path, at_our_end: signa
         )
 
 
-class Etcd:
-    """One etcd: that it may fail too is not what is tried here."""
+class Member:
+    """One of etcd's, on a host of its own."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
+    def __init__(self, programs: Programs, name: str, folder: Path) -> None:
+        self.name = name
         self.port = free_port()
-        url, peers = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{free_port()}"
+        self.peers = f"http://127.0.0.1:{free_port()}"
+        self._programs = programs
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, members: str) -> None:
+        """`members` are the names of all and where they reach each other."""
+        assert self._process is None
         command: list[str | Path] = [
-            *(programs.etcd, "--name", "etcd", "--data-dir", folder / "etcd", "--logger", "zap"),
-            *("--listen-client-urls", url, "--advertise-client-urls", url),
-            *(
-                "--listen-peer-urls",
-                peers,
-                "--initial-advertise-peer-urls",
-                peers,
-                "--initial-cluster",
-                f"etcd={peers}",
-            ),
+            *(self._programs.etcd, "--name", self.name, "--data-dir", self._folder / self.name, "--logger", "zap"),
+            *("--listen-client-urls", self.url, "--advertise-client-urls", self.url),
+            *("--listen-peer-urls", self.peers, "--initial-advertise-peer-urls", self.peers),
+            *("--initial-cluster", members),
         ]
-        self._process = _start(command, folder, folder / "etcd.log", signal.SIGKILL)
+        self._process = _start(command, self._folder, self._folder / f"{self.name}.log", signal.SIGKILL)
 
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait(STOP_SECONDS)
+    def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(STOP_SECONDS)
 
 
-def _processes() -> Iterator[tuple[int, int]]:
-    """All processes and their parents."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text("utf-8", "replace")
-            except OSError:  # It has ended.
-                continue
-            yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
+class Etcd:
+    """Where Patroni keeps who the primary is."""
+
+    def __init__(self, programs: Programs, folder: Path, size: int) -> None:
+        self.members = [Member(programs, f"etcd{number}", folder) for number in range(1, size + 1)]
+        self.start()
+
+    def start(self, *stopped: Member) -> None:
+        """Those, or all."""
+        everybody = ",".join(f"{member.name}={member.peers}" for member in self.members)
+        for member in stopped or self.members:
+            member.start(everybody)
+
+    async def leader(self) -> Member:
+        """Raises NotReady."""
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+            for member in self.members:
+                with contextlib.suppress(httpx.HTTPError, KeyError, ValueError):
+                    state = (await http.post(f"{member.url}/v3/maintenance/status", json={})).json()
+                    if state["leader"] == state["header"]["member_id"]:
+                        return member
+        raise NotReady("etcd has no leader")
+
+    def kill(self) -> None:
+        for member in self.members:
+            member.kill()
 
 
 class Node:
@@ -160,7 +187,7 @@ class Node:
         own = {
             "name": name,
             "restapi": {"listen": f"127.0.0.1:{rest_port}", "connect_address": f"127.0.0.1:{rest_port}"},
-            "etcd3": {"host": f"127.0.0.1:{etcd.port}"},
+            "etcd3": {"hosts": [f"127.0.0.1:{member.port}" for member in etcd.members]},
             "postgresql": {
                 "listen": f"127.0.0.1:{self.port}",
                 "connect_address": f"127.0.0.1:{self.port}",
@@ -196,11 +223,7 @@ class Node:
         else:
             if not self._is_postmaster(roots[-1]):
                 roots.pop()
-        parents = dict(_processes())
-        tree = [root for root in roots if root in parents]
-        for process in tree:  # It grows meanwhile.
-            tree += [child for child, parent in parents.items() if parent == process and child not in tree]
-        return tree
+        return families(roots)
 
     def _is_postmaster(self, process: int) -> bool:
         """Whether it is this node's: the file of one that was killed may name a number that is another's now."""
@@ -214,14 +237,14 @@ class Node:
         # Parents first, so that nothing is started that is not found; twice, for what was being started.
         for _ in range(2):
             for process in self._tree():
-                if process not in self._stopped and _signal(process, signal.SIGSTOP):
+                if process not in self._stopped and send(process, signal.SIGSTOP):
                     self._stopped.append(process)
 
     def fall_silent(self) -> None:
         """Send standbys nothing more, while all else goes on."""
         for process in self._tree():
             if b"walsender" in _command_line(process):
-                _signal(process, signal.SIGSTOP)
+                send(process, signal.SIGSTOP)
 
     def kill(self) -> None:
         """SIGKILL to all, at one instant as far as anybody can see."""
@@ -230,7 +253,7 @@ class Node:
         self.freeze()
         stopped, self._stopped = self._stopped, []
         for process in stopped:
-            _signal(process, signal.SIGKILL)
+            send(process, signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
         self._process = None
         deadline = time.monotonic() + STOP_SECONDS
@@ -238,14 +261,6 @@ class Node:
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.name} cannot be killed")
             time.sleep(0.01)
-
-
-def _signal(process: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(process, number)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _command_line(process: int) -> bytes:
@@ -265,24 +280,34 @@ def _is_zombie(process: int) -> bool:
 class Cluster:
     """`strict`: where no standby is left, writers wait rather than be acknowledged by the primary alone.
 
-    Not `synchronous`, writers wait for no standby at all.
+    Not `synchronous`, writers wait for no standby at all. `members` is the size of etcd; with `failsafe` the primary
+    keeps its place without etcd, while it reaches all other nodes.
     """
 
-    def __init__(self, programs: Programs, timing: Timing, *, strict: bool = True, synchronous: bool = True) -> None:
+    def __init__(
+        self,
+        programs: Programs,
+        timing: Timing,
+        *,
+        strict: bool = True,
+        synchronous: bool = True,
+        members: int = 1,
+        failsafe: bool = False,
+    ) -> None:
         self._synchronous = synchronous
         self.folder = own_folder("erply-failover-")
-        self._etcd: Etcd | None = None
+        self.etcd: Etcd | None = None
         self.nodes: list[Node] = []
         try:
-            self._etcd = Etcd(programs, self.folder)
-            settings = _settings(timing, strict=strict, synchronous=synchronous)
+            self.etcd = Etcd(programs, self.folder, members)
+            settings = _settings(timing, strict=strict, synchronous=synchronous, failsafe=failsafe)
             for number in (1, 2, 3):
                 name = f"node{number}"
                 own_part = self.folder / name
                 own_part.mkdir(mode=0o700)
                 if identity := as_nobody():
                     os.chown(own_part, identity["user"], identity["group"])
-                self.nodes.append(Node(programs, name, self.folder, self._etcd, settings))
+                self.nodes.append(Node(programs, name, self.folder, self.etcd, settings))
             for node in self.nodes:
                 node.start()
         except BaseException:
@@ -300,8 +325,8 @@ class Cluster:
             for node in self.nodes:
                 node.kill()
         finally:
-            if self._etcd is not None:
-                self._etcd.end()
+            if self.etcd is not None:
+                self.etcd.kill()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     async def members(self) -> list[dict[str, Any]]:
@@ -343,7 +368,7 @@ class Cluster:
         )
 
 
-def _settings(timing: Timing, *, strict: bool, synchronous: bool) -> dict[str, Any]:
+def _settings(timing: Timing, *, strict: bool, synchronous: bool, failsafe: bool) -> dict[str, Any]:
     access = [
         "host all all 127.0.0.1/32 trust",
         "host replication replicator 127.0.0.1/32 trust",
@@ -355,6 +380,7 @@ def _settings(timing: Timing, *, strict: bool, synchronous: bool) -> dict[str, A
                 "ttl": timing.ttl,
                 "loop_wait": timing.loop_wait,
                 "retry_timeout": timing.retry_timeout,
+                "failsafe_mode": failsafe,
                 "synchronous_mode": synchronous,
                 "synchronous_mode_strict": strict and synchronous,
                 "postgresql": {

@@ -106,5 +106,5 @@ def test_the_command_says_what_it_does() -> None:
     """Its help names every kind of failure."""
     command = [sys.executable, str(Path(__file__).with_name("failover.py")), "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for option in ("--kills", "--hangs", "--reboots", "--seed", "--not-strict"):
+    for option in ("--kills", "--hangs", "--reboots", "--etcd-members", "--etcd-outages", "--seed", "--not-strict"):
         assert option in shown

@@ -18,10 +18,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+
+from support.standstill import standstill
 
 REQUIRED: Final = "ERPLY_POINTS_REQUIRE_POSTGRES"
 """Environment variable: with 1, tests that need PostgreSQL fail where there is none instead of being skipped."""
@@ -182,6 +185,11 @@ class Cluster:
     def crash(self) -> None:
         """As a power cut, but for the disk."""
         self.stop(signal.SIGQUIT)
+
+    def standstill(self) -> AbstractContextManager[None]:
+        """Its host hangs inside: every process stands still."""
+        assert self._process is not None
+        return standstill(self._process.pid)
 
     def remove(self) -> None:
         try:

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
+from erply_points.store.postgres.watch import Address, Watch
 from erply_points.store.protocol import StoreUnavailable
 
 CONNECTIONS_MAX: Final = 32
@@ -23,7 +25,7 @@ CONNECT_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 2.0
 """How long hosts that keep silent are waited for once another has said that it is not the one."""
 COMMAND_SECONDS: Final = 15.0
-"""How long a statement may take; longer than it may wait for the account."""
+"""How long a statement may take while its host lives; longer than it may wait for the account."""
 STATEMENTS_CACHED: Final = 512
 
 _HOST_SHOWN: Final = r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?"
@@ -41,9 +43,22 @@ _LIVELINESS: Final = {
     "TCP_USER_TIMEOUT": 1_000 * _SILENT_SECONDS,
 }
 """Options of a connection between hosts, where the system has them."""
+_OPTIONS: Final = {
+    "max_cached_statement_lifetime": 0,
+    "max_cacheable_statement_size": 0,
+    "server_settings": {"application_name": "erply-points"},
+}
+"""The driver's, of every connection."""
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
-_Single: TypeAlias = "asyncpg.Connection[Any]"
+
+
+class _Single(asyncpg.Connection):
+    """A connection that knows whose it is."""
+
+    __slots__ = ("address",)
+
+    address: Address
 
 
 class NotTheWriter(StoreUnavailable):
@@ -60,7 +75,7 @@ def shown(url: str) -> str:
     return f"postgresql://{match[1]}{match[2] or ''}" if match else "PostgreSQL"
 
 
-def hosts_of(url: str) -> list[tuple[str, int]]:
+def hosts_of(url: str) -> list[Address]:
     """The hosts that a database URL names and their ports, in its order. Raises ValueError."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
@@ -108,6 +123,28 @@ def is_lost(connection: Connection) -> bool:
         return True
 
 
+async def unless_lost(connection: Connection, work: Coroutine[Any, Any, Any]) -> Any:
+    """What `work` returns. Raises StoreUnavailable when the connection is lost.
+
+    Whoever copies rows to the server and waits for room to write is not told of that by the driver.
+    """
+    task = asyncio.create_task(work)
+
+    def give_up(_: object) -> None:
+        task.cancel()
+
+    connection.add_termination_listener(give_up)
+    try:
+        return await task
+    except BaseException:
+        if is_lost(connection):
+            raise StoreUnavailable("the connection is lost") from None
+        raise
+    finally:
+        if not is_lost(connection):
+            connection.remove_termination_listener(give_up)
+
+
 class Database:
     """Makes connections when they are needed and closes them when the last who holds it lets go."""
 
@@ -117,6 +154,7 @@ class Database:
         self._holders = 0
         self._is_direct: bool | None = None
         """Whether nothing stands between us and the server; None before the first connection."""
+        self._watch = Watch(self._ask)
 
     def hold(self) -> None:
         self._holders += 1
@@ -126,6 +164,7 @@ class Database:
         self._holders -= 1
         if not self._holders and self._pool is not None:
             pool, self._pool = self._pool, None
+            await self._watch.close()
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await pool.close()
@@ -141,7 +180,10 @@ class Database:
             await self.let_go()
 
     async def take(self) -> Connection:
-        """A connection for one transaction; `give_back` it. Raises StoreUnavailable, at the latest after a while."""
+        """A connection for one transaction; `give_back` it. Raises StoreUnavailable, at the latest after a while.
+
+        While it is out it is watched: if its host hangs it is ended, and so is what waits for it.
+        """
         assert self._holders, "nobody holds the database"
         if self._pool is None:
             self._pool = asyncpg.create_pool(
@@ -150,7 +192,9 @@ class Database:
         with translated_errors():
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._pool  # Once; afterwards it costs nothing.
-                return await self._pool.acquire()
+                connection: Connection = await self._pool.acquire()
+        self._watch.begin(connection, connection.address)  # type: ignore[attr-defined]  # it passes on `_Single`'s
+        return connection
 
     async def give_back(self, connection: Connection, *, broken: bool = False) -> None:
         """`broken`: in the midst of something; it is closed, and what it had begun is undone by the server.
@@ -158,6 +202,7 @@ class Database:
         What has broken one connection is likely to have broken the others: they are made anew.
         """
         pool = self._pool
+        self._watch.end(connection, answered=not broken)
         if broken:
             await self.distrust()
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -177,42 +222,62 @@ class Database:
         if self._is_direct is None:
             connection = await self._connect_with(0, **options)
             self._is_direct = await _is_direct(connection)
+            self._watch.is_pooled = not self._is_direct
             if not self._is_direct:
                 return connection
             await connection.close()
         return await self._connect_with(STATEMENTS_CACHED if self._is_direct else 0, **options)
 
     async def _connect_with(self, statements_cached: int, **options: Any) -> _Single:
-        options |= {
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": COMMAND_SECONDS,
-            "statement_cache_size": statements_cached,
-            "max_cached_statement_lifetime": 0,
-            "max_cacheable_statement_size": 0,
-            "server_settings": {"application_name": "erply-points"},
-        }
+        options |= {"statement_cache_size": statements_cached}
         try:
             hosts = hosts_of(self._url)
+            tried = [host for host in hosts if not self._watch.is_silent(host)]
+            if not tried:
+                raise StoreUnavailable("the database does not answer")
             if len(hosts) > 1:
                 if "target_session_attrs" not in self._url:
                     options["target_session_attrs"] = "primary"
-                connection = await self._first_of(hosts, options)
+                connection = await self._first_of(tried, options)
             else:
-                connection = await asyncpg.connect(self._url, **options)
+                connection = await self._connect_to(hosts[0], options)
         except (asyncpg.InterfaceError, ValueError):
             # What it says may quote the URL, and a password with it.
             raise StoreUnavailable("the database URL cannot be used: see docs/postgres.md for its form") from None
         _keep_lively(connection)
         return connection
 
-    async def _first_of(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any]) -> _Single:
+    async def _connect_to(self, address: Address, options: Mapping[str, Any]) -> _Single:
+        """`address` is one of the URL's."""
+        options = {**_OPTIONS, "timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS, **options}
+        options["connection_class"] = _Single
+        if len(hosts_of(self._url)) > 1:
+            options["host"], options["port"] = address
+        began = time.monotonic()
+        try:
+            connection: _Single = await asyncpg.connect(self._url, **options)
+        except (TimeoutError, asyncio.CancelledError):
+            if time.monotonic() - began >= PATIENCE_SECONDS:
+                self._watch.doubt(address, began)
+            raise
+        connection.address = address
+        return connection
+
+    async def _ask(self, address: Address) -> None:
+        """Return when the host has answered a query: one by the shortest way, which a pooler has to pass on."""
+        connection = await self._connect_to(address, {"statement_cache_size": 0, "target_session_attrs": "any"})
+        try:
+            await connection.execute("SELECT 1")
+            await connection.close()
+        finally:
+            connection.terminate()
+
+    async def _first_of(self, hosts: Sequence[Address], options: Mapping[str, Any]) -> _Single:
         """A connection to the first that is what is asked for.
 
         All are tried at once: one that is switched off keeps silent, and would use up the time of those after it.
         """
-        tries = [
-            asyncio.create_task(asyncpg.connect(self._url, host=host, port=port, **options)) for host, port in hosts
-        ]
+        tries = [asyncio.create_task(self._connect_to(host, options)) for host in hosts]
         found: _Single | None = None
         try:
             waiting = set(tries)
@@ -227,14 +292,14 @@ class Database:
             for each in tries:
                 each.cancel()
             for ended in await asyncio.gather(*tries, return_exceptions=True):
-                if isinstance(ended, asyncpg.Connection) and ended is not found:
+                if isinstance(ended, _Single) and ended is not found:
                     ended.terminate()
         if found is not None:
             return found
         errors = [each.exception() for each in tries if not each.cancelled()]
         raise next(
             (error for error in errors if isinstance(error, asyncpg.PostgresError)),
-            StoreUnavailable(f"none of {len(hosts)} hosts is a primary that answers"),
+            StoreUnavailable(f"none of {len(hosts_of(self._url))} hosts is a primary that answers"),
         )
 
 
@@ -257,5 +322,5 @@ async def _is_direct(connection: _Single) -> bool:
     return process == connection.get_server_pid()
 
 
-async def _leave_as_it_is(_: _Single) -> None:
+async def _leave_as_it_is(_: "asyncpg.Connection[Any]") -> None:
     """A connection needs no cleaning between transactions: nothing is set for its session."""

@@ -35,7 +35,12 @@ IDLE_SECONDS: Final = 5
 LOCK_SECONDS: Final = 10
 """How long a writer waits for its turn."""
 OUTCOME_SECONDS: Final = 5.0
-"""How long it is tried to find out what became of a commit whose answer was lost. Who comes meanwhile waits too."""
+"""How long after it was sent it is tried to find out what became of a commit whose answer was lost.
+
+Who comes meanwhile waits too.
+"""
+OUTCOME_SECONDS_MIN: Final = 2.0
+"""How long at least, where the answer has been waited for so long before."""
 OUTCOME_PAUSE_SECONDS: Final = 0.25
 SEEN_SECONDS: Final = 20.0
 """How often an open account is shown to be open."""
@@ -170,13 +175,14 @@ class PostgresTransaction:
         opening = self._store.next_commit() if self._has_written or self.work.changed else None
         with translated_errors():
             await self._flush(opening)
+        sent = time.monotonic()
         try:
             done = await _commit(self.connection)
         except StoreUnavailable:
             if opening is None:
                 raise
             await self._store.give_back(self, broken=True)
-            await self._store.learn_outcome(opening.commits)
+            await self._store.learn_outcome(opening.commits, sent)
         else:
             if done != "COMMIT":  # So says the server of a transaction in which something had failed.
                 raise StoreUnavailable("the transaction had failed before its commit")
@@ -381,12 +387,14 @@ class PostgresStore:
         self._commits += 1
         return Opening(self.id, self._commits, datetime.now(UTC))
 
-    async def learn_outcome(self, number: int) -> None:
+    async def learn_outcome(self, number: int, sent: float) -> None:
         """Find out whether commit `number` came about; return if so. Raises StoreUnavailable if not, OutcomeUnknown.
+
+        It was `sent` then (`time.monotonic`).
 
         Who asks has the account's lock, so the transaction has ended; and what is answered has reached the standbys.
         """
-        deadline = time.monotonic() + OUTCOME_SECONDS
+        deadline = max(sent + OUTCOME_SECONDS, time.monotonic() + OUTCOME_SECONDS_MIN)
         reason = "no answer"
         while True:
             try:

@@ -3,7 +3,7 @@
 import asyncpg
 
 from erply_points.store.postgres import copying, migrations
-from erply_points.store.postgres.connection import Connection, Database
+from erply_points.store.postgres.connection import Connection, Database, unless_lost
 from erply_points.store.postgres.store import UNSEEN_SECONDS_MAX, PostgresStore
 from erply_points.store.protocol import AccountInUse, Rows
 from erply_points.store.shapes import ALL, SETTINGS_SEQUENCE
@@ -42,7 +42,8 @@ class PostgresStores:
                 await connection.execute(f"DELETE FROM {name}")
             async for name, part in rows:
                 columns = ALL[name].columns
-                await connection.copy_records_to_table(name, schema_name=schema, records=part, columns=columns)
+                copying = connection.copy_records_to_table(name, schema_name=schema, records=part, columns=columns)
+                await unless_lost(connection, copying)
             await connection.execute(_LOCKED)
             return True
 
