@@ -10,8 +10,8 @@ import sys
 from typing import Final
 
 from erply_points.cli import main
-from erply_points.store.postgres import store
-from erply_points.store.postgres.store import PostgresTransaction
+from erply_points.store.postgres import transaction as transactions
+from erply_points.store.postgres.transaction import PostgresTransaction
 
 LAST_WORDS: Final = "last words"
 """Said in the description of a redemption."""
@@ -36,6 +36,6 @@ def end(moment: str) -> None:
 
 
 if __name__ == "__main__":
-    store.IDLE_SECONDS = IDLE_SECONDS  # type: ignore[misc]  # shorter than in earnest
+    transactions.IDLE_SECONDS = IDLE_SECONDS  # type: ignore[misc]  # shorter than in earnest
     end(sys.argv.pop(1))
     main()

@@ -4,7 +4,8 @@ import asyncpg
 
 from erply_points.store.postgres import copying, migrations
 from erply_points.store.postgres.connection import Connection, Database, unless_lost
-from erply_points.store.postgres.store import UNSEEN_SECONDS_MAX, PostgresStore
+from erply_points.store.postgres.store import PostgresStore
+from erply_points.store.postgres.transaction import UNSEEN_SECONDS_MAX
 from erply_points.store.protocol import AccountInUse, Rows
 from erply_points.store.shapes import ALL, SETTINGS_SEQUENCE
 

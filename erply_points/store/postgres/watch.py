@@ -24,7 +24,7 @@ ANSWER_SECONDS: Final = 2.0
 POOLED_ANSWER_SECONDS: Final = 6.0
 """The same through a pooler, where who asks may queue behind all who wait: the pooler may have no connection left.
 
-Longer than a server that vanished can hold up the others (`store.IDLE_SECONDS`).
+Longer than a server that vanished can hold up the others (`transaction.IDLE_SECONDS`).
 """
 LOOK_SECONDS: Final = 0.25
 UNTRIED_SECONDS: Final = 0.5

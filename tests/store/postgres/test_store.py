@@ -11,9 +11,10 @@ import pytest
 from erply_points.store.listing import Condition, Listing
 from erply_points.store.postgres import migrations
 from erply_points.store.postgres.connection import CONNECTIONS_MAX, Refused
-from erply_points.store.postgres.store import IDLE_SECONDS, LOCK_SECONDS, PostgresStore
+from erply_points.store.postgres.store import PostgresStore
 from erply_points.store.postgres.stores import PostgresStores
 from erply_points.store.postgres.tables import JSON_COLUMNS
+from erply_points.store.postgres.transaction import IDLE_SECONDS, LOCK_SECONDS
 from erply_points.store.protocol import DatabaseTooNew, Stores, StoreUnavailable
 from erply_points.store.shapes import ALL
 from store.kinds import KINDS
