@@ -240,20 +240,28 @@ class Server:
         alone = self._again[write].popleft() if self._again[write] else None
         if fault == "refused":
             weather.met += 1
+            self._failed(write=write, begun=False)
             raise StoreUnavailable("locked")
         if fault == "uncommitted" or cut == "before":
             body = _failing(body)
         database = (store._writer if write else store._reader).database
+        begun = False
+
+        async def noted(transaction: Transaction) -> None:
+            nonlocal begun
+            begun = True
+            await body(transaction)
+
         try:
             with (
                 _interrupted(database, weather.random.randint(1, 4_000)) if fault == "interrupted" else _calm(),
                 _full(database) if fault == "full" and write else _calm(),
             ):
-                await store.do(needs, body, write=write, keep=keep)
+                await store.do(needs, noted, write=write, keep=keep)
         except StoreUnavailable:
             if not cut:
                 weather.met += 1
-                self._failed(write=write)
+                self._failed(write=write, begun=begun)
                 raise
         else:
             self.done += [sender for sender, _ in self._serving]
@@ -267,9 +275,14 @@ class Server:
             await _for_ever()
         await weather.pass_by()
 
-    def _failed(self, *, write: bool) -> None:
-        """Where more than one was run, each is to be run again alone, first those who were run already."""
-        if len(self._serving) > 1:
+    def _failed(self, *, write: bool, begun: bool) -> None:
+        """Where more than one was run, each is to be run again alone, first those who were run already.
+
+        Behind a transaction that could not even begin nobody is run any more: it would wait as long for the same.
+        """
+        if not begun:
+            self._again[write].clear()
+        elif len(self._serving) > 1:
             self._again[write].extend(self._serving)
 
     def forget_who_was_served(self) -> None:
