@@ -291,7 +291,7 @@ class Draft:
 
     def owe(self, debit: Redemption | Reversal, unpaid: Millipoints) -> None:
         """Keep the debit; `unpaid` more points of it, or less, are owed: no lot has paid them."""
-        if unpaid:
+        if unpaid or debit.unpaid:
             debit = debit._replace(unpaid=debit.unpaid + unpaid)
             self.shortfall += unpaid
             self._debts = [each for each in self._debts if each.id != debit.id]
