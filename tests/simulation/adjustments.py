@@ -10,7 +10,7 @@ from simulation.systems import ACTIVATION, ADJUSTMENT, BASE, DEDUCTION, INQUIRY,
 
 
 def deduction(random: Random) -> Record:
-    points = random.randint(1, 40)
+    points = random.randint(1, random.choice((5, 40)))
     sent: Record = {
         "pointsToBeAdjusted": random.choice((points, f"{points}.00")),
         "pointCategoryTypes": random.choice((REGULAR, REGULAR, PROMISED, PROMISED, TRIGGERED)),
@@ -44,7 +44,7 @@ def inquiry(random: Random) -> Record:
     return call(random, INQUIRY, customerID=customer(random))
 
 
-KINDS: Final[dict[Callable[[Random], Record], int]] = {deduction: 5, adjustment: 6, activation: 2, inquiry: 2}
+KINDS: Final[dict[Callable[[Random], Record], int]] = {deduction: 5, adjustment: 6, activation: 1, inquiry: 2}
 """How often each is sent."""
 
 

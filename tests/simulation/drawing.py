@@ -9,7 +9,7 @@ from calls import made_up
 from oracle import Record
 from simulation import adjustments
 from simulation.accounting import Account, Bulk
-from simulation.systems import PROMISED, SYSTEMS, TRIGGERED
+from simulation.systems import DEDUCTION, PROMISED, REGULAR, SYSTEMS, TRIGGERED
 
 SETTINGS: Final = {
     **made_up.SETTINGS,
@@ -51,7 +51,7 @@ class Temper:
     kinds: dict[str, float]
     """How often each kind of sub-request is sent."""
     pending: float
-    """The share of earnings by hand that cannot be spent yet."""
+    """The share of earnings by Erply's call that cannot be spent yet."""
     systems: float
     """The share of bulks that are requests of Capillary's or fabric's instead."""
 
@@ -70,7 +70,7 @@ class Temper:
             lots_read=random.choice((1, 4)),
             unrest=random.choice((0.05, 0.2, 0.5)),
             kinds={name: weight * random.choice((0.1, 1, 1, 3)) for name, (_, weight) in KINDS.items()},
-            pending=random.choice((0.0, 0.2, 0.6)),
+            pending=random.choice((0.1, 0.3, 0.9)),
             systems=random.choice((0.0, 0.2, 0.5, 0.8)),
         )
 
@@ -208,7 +208,17 @@ class Clients:
         if "temporaryUUID" in request and self._temper.retry == "replay" and random.random() < 0.9:
             request["temporaryUUID"] = f"u-{self._number()}"
         request = made_up.as_sent(request, oracle)
-        award = oracle.points.earnings.get(request.get("pointsAwardedId", 0))
-        if award is not None and random.random() < 0.8:
-            request |= {"customerID": award.customer, "pointCategoryTypes": oracle.category(award)}
+        if request["requestName"] == DEDUCTION and random.random() < 0.8:
+            self._aim(request)
         return request
+
+    def _aim(self, deduction: Record) -> None:
+        """At points that are there."""
+        earnings, oracle = self._oracle.points.earnings, self._oracle
+        category = deduction["pointCategoryTypes"]
+        if award := earnings.get(deduction.get("pointsAwardedId", 0)):
+            deduction |= {"customerID": award.customer, "pointCategoryTypes": oracle.category(award)}
+        elif category != REGULAR:
+            waiting = [each.customer for each in earnings.values() if each.left and oracle.category(each) == category]
+            if waiting:
+                deduction["customerID"] = self._random.choice(waiting)
