@@ -20,11 +20,14 @@ CARD_FIELDS = ("code", "purchaseInvoiceID", "redemptionInvoiceID")
 
 
 def foretold(oracle: Oracle) -> dict[str, Any]:
+    left: dict[int, int] = {}
+    for customer in oracle.disabled:
+        left |= oracle.points.left(customer)
     return {
         "balances": {customer: oracle.points.balance(customer) for customer in oracle.disabled},
         "earned": [
             (
-                *(each.id, each.customer, each.points, each.left if each.expires > oracle.now else 0, each.created),
+                *(each.id, each.customer, each.points, left[each.id], each.created),
                 *(0 if each.expires == FOR_EVER else each.expires, each.document),
             )
             for each in oracle.points.earnings.values()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from calls.points_oracle import DAY, FOR_EVER, Earning, GivenBack, Points, Redemption, Refused
+from calls.points_oracle import DAY, FOR_EVER, HOUR, Earning, GivenBack, Points, Redemption, Refused
 
 Record = dict[str, Any]
 
@@ -123,6 +123,8 @@ class Oracle:
             "return_redeemed_points": "0",
             "returns_below_zero": "allow",
             "returned_points_grace_days": "0",
+            "pending_hours": "0",
+            "daily_adjustment_cap": "0",
         }
     )
     disabled: dict[int, int] = field(default_factory=dict)
@@ -233,9 +235,16 @@ class Oracle:
         if self.disabled[customer]:
             raise Refused(1072)
         expires = request.get("expiryUnixTime") or self._expiry(created)
-        earning = self.points.earn(customer, request["points"], created, expires, document)
+        active = self._activation(request.get("pointCategory", "REGULAR"))
+        earning = self.points.earn(customer, request["points"], created, expires, document, active=active)
         shown = 0 if earning.expires == FOR_EVER else earning.expires
         return {"transactionID": earning.id, "customerID": customer, "points": earning.points, "expiryUnixTime": shown}
+
+    def _activation(self, category: str) -> int:
+        if category == "REGULAR":
+            return 0
+        hours = int(self.settings["pending_hours"]) if category == "PROMISED" else 0
+        return self.now + hours * HOUR if hours else FOR_EVER
 
     def _expiry(self, created: int) -> int:
         months = int(self.settings["reward_points_duration"])

@@ -185,21 +185,25 @@ class Draft:
         self._reversals: dict[int, Reversal] = {}
         self._allocations: dict[tuple[int, int, int, int], Millipoints] = {}
         self._new_entries: list[Entry] = []
-        self.settle()
+        self._catch_up()
 
-    def settle(self) -> None:
-        """Expire what is past its expiry, and let what is available repay the shortfall. Raises LotsNotLoaded.
+    def _catch_up(self) -> None:
+        """Settle in the order in which things happened. Raises LotsNotLoaded.
 
-        What happened since the last look is taken in the order it happened: points that became available repaid
-        the shortfall then, even if they would have expired since.
+        Points that became available repaid the shortfall then, even if they would have expired since. What was
+        available when the wallet was last changed repaid then, so open lots beside debts became available later;
+        the entries do not tell when that was, for the clock may have stepped back.
         """
         if self._debts:
             if not self._complete:
                 raise LotsNotLoaded(self._customer_id, self._currency_id)
-            since = self._last_at
-            for moment in sorted({lot.available_at for lot in self._lots if since <= lot.available_at < self.at}):
+            for moment in sorted({lot.available_at for lot in self._lots if 0 < lot.available_at < self.at}):
                 self._expire(moment)
                 self._repay(moment)
+        self.settle()
+
+    def settle(self) -> None:
+        """Expire what is past its expiry, and let what is available repay the shortfall. Raises LotsNotLoaded."""
         self._expire(self.at)
         self._repay(self.at)
 
@@ -291,7 +295,7 @@ class Draft:
 
     def owe(self, debit: Redemption | Reversal, unpaid: Millipoints) -> None:
         """Keep the debit; `unpaid` more points of it, or less, are owed: no lot has paid them."""
-        if unpaid:
+        if unpaid or debit.unpaid:
             debit = debit._replace(unpaid=debit.unpaid + unpaid)
             self.shortfall += unpaid
             self._debts = [each for each in self._debts if each.id != debit.id]

@@ -1,8 +1,8 @@
 """What becomes of points, in the plainest words: a second opinion on the ledger.
 
-Written from docs/decisions/0013-returns.md, 0014-corrections.md and 0021-prices-of-a-confirmed-sale.md, importing
-nothing of the server. Points are whole and everything stands in lists. Time is looked at whenever it passes: there is
-nothing that has happened and is not written down yet.
+Written from docs/decisions/0013-returns.md, 0014-corrections.md, 0021-prices-of-a-confirmed-sale.md and docs/fabric.md
+(what is pending), importing nothing of the server. Points are whole and everything stands in lists. Time is looked at
+whenever it passes: there is nothing that has happened and is not written down yet.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,6 +34,8 @@ class Earning:
     """To be spent."""
     lost: int = 0
     """To the expiry."""
+    active: int = 0
+    """When it can be spent; for ever ahead where only a call lets it."""
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -97,10 +99,28 @@ class Points:
     def balance(self, customer: int) -> int:
         return sum(each.left for each in self._of(customer)) - sum(each.owed for each in self._debits(customer))
 
+    def spendable(self, customer: int) -> int:
+        """Without what is pending: that counts towards the balance only."""
+        return sum(each.left for each in self._of(customer) if each.active <= self.now)
+
+    def left(self, customer: int) -> dict[int, int]:
+        """Of each earning."""
+        return {each.id: each.left for each in self._of(customer)}
+
+    def pending(self, customer: int) -> list[Earning]:
+        return [each for each in self._of(customer) if each.left and each.active > self.now < each.expires]
+
     def pass_time(self, seconds: int) -> None:
-        self.now += seconds
+        """Stop where points become active: they repay what is owed then, before they may expire."""
+        until = self.now + seconds
+        for moment in sorted({each.active for each in self.earnings.values() if self.now < each.active < until}):
+            self._pass(moment)
+        self._pass(until)
+
+    def _pass(self, moment: int) -> None:
+        self.now = moment
         for customer in {each.customer for each in self.earnings.values()}:
-            self._settle(customer)
+            self._settle(customer, moment)
 
     def transaction(self) -> int:
         self.last_transaction += 1
@@ -113,19 +133,25 @@ class Points:
         debits: list[Debit] = [*self.redemptions.values(), *self.taken.values()]
         return sorted((each for each in debits if each.customer == customer), key=lambda debit: debit.id)
 
-    def _settle(self, customer: int) -> None:
-        """What has expired is lost; what is there pays what is owed, the oldest debt first."""
+    def _settle(self, customer: int, moment: int | None = None) -> None:
+        """What has expired is lost; what is active pays what is owed, the oldest debt first. As of now, or of then."""
+        moment = self.now if moment is None else moment
         for earning in self._of(customer):
-            if earning.expires <= self.now:
+            if earning.expires <= moment:
                 earning.lost += earning.left
                 earning.left = 0
         for debit in self._debits(customer):
             if debit.owed:
-                debit.owed = self._pay(debit, debit.owed)
+                debit.owed = self._pay(debit, debit.owed, moment)
 
-    def _pay(self, debit: Debit, points: int) -> int:
-        """Let the customer's earnings pay; what they could not."""
-        for earning in self._of(debit.customer):
+    def _pay(self, debit: Debit, points: int, moment: int | None = None) -> int:
+        """Let the customer's active earnings pay; what they could not."""
+        moment = self.now if moment is None else moment
+        return self._draw(debit, points, [each for each in self._of(debit.customer) if each.active <= moment])
+
+    @staticmethod
+    def _draw(debit: Debit, points: int, earnings: Iterable[Earning]) -> int:
+        for earning in earnings:
             part = min(points, earning.left)
             if part:
                 earning.left -= part
@@ -146,20 +172,45 @@ class Points:
     # Earning and spending.
 
     def earn(
-        self, customer: int, points: int, created: int, expires: int, document: int, *, by_sale: bool = False
+        self,
+        customer: int,
+        points: int,
+        created: int,
+        expires: int,
+        document: int,
+        *,
+        by_sale: bool = False,
+        active: int = 0,
     ) -> Earning:
         earning = Earning(self.transaction(), customer, points, created, expires, document, by_sale, left=points)
+        earning.active = active
         self.earnings[earning.id] = earning
         self._settle(customer)
         return earning
 
     def spend(self, customer: int, points: int, document: int, *, may_owe: bool, coupon: int = 0) -> Redemption:
-        if points > self.balance(customer) and not may_owe:
+        if points > self.spendable(customer) and not may_owe:
             raise Refused(1042)
         redemption = Redemption(self.transaction(), customer, points=points, document=document, coupon=coupon)
         redemption.owed = self._pay(redemption, points)
         self.redemptions[redemption.id] = redemption
         return redemption
+
+    def deduct(self, customer: int, points: int, earnings: Iterable[Earning]) -> Redemption:
+        """From these alone, whether pending or not."""
+        chosen = sorted((each for each in earnings if each.expires > self.now), key=lambda one: one.order)
+        if points > sum(each.left for each in chosen):
+            raise Refused(1042)
+        redemption = Redemption(self.transaction(), customer, points=points)
+        self._draw(redemption, points, chosen)
+        self.redemptions[redemption.id] = redemption
+        return redemption
+
+    def activate(self, customer: int) -> None:
+        """All that is pending."""
+        for earning in self.pending(customer):
+            earning.active = 0
+        self._settle(customer)
 
     # Taking back what a sale earned.
 
@@ -187,7 +238,10 @@ class Points:
                 points -= part
 
     def _take_back(self, earning: Earning, points: int, document: int, *, may_owe: bool, by_return: bool) -> None:
-        """From the earning itself, from what it has lost, from the customer's others; the rest is owed or forgiven."""
+        """From the earning itself, from what it has lost, from the customer's others; the rest is owed or forgiven.
+
+        What pending points will pay is owed in any case.
+        """
         taken = TakenBack(self.transaction(), earning.customer, earning=earning.id, document=document)
         taken.by_return = by_return
         own = min(points, earning.left)
@@ -197,10 +251,8 @@ class Points:
         taken.from_lost = min(points - own, earning.lost)
         earning.lost -= taken.from_lost
         missing = self._pay(taken, points - own - taken.from_lost)
-        if may_owe:
-            taken.owed = missing
-        else:
-            taken.forgiven = missing
+        taken.owed = missing if may_owe else min(missing, max(0, self.balance(earning.customer)))
+        taken.forgiven = missing - taken.owed
         self.taken[taken.id] = taken
 
     def undo_taking(self, document: int) -> None:
@@ -266,7 +318,11 @@ class Points:
         if customer != earning.customer:
             if self.taken_of(earning):
                 raise Refused(1016)
-            if earning.points > earning.lost and earning.points - earning.lost > self.balance(earning.customer):
+            worth = earning.points - earning.lost
+            own = earning.left if earning.active <= self.now else 0
+            if worth > max(0, self.balance(earning.customer)):
+                raise Refused(1042)
+            if worth - earning.left > self.spendable(earning.customer) - own:
                 raise Refused(1042)
 
     def move_earning(self, earning: Earning, customer: int) -> None:
@@ -290,7 +346,7 @@ class Points:
 
     def check_move_redemption(self, redemption: Redemption, customer: int, *, may_owe: bool) -> None:
         points = redemption.points - redemption.returned
-        if customer != redemption.customer and points and points > self.balance(customer) and not may_owe:
+        if customer != redemption.customer and points and points > self.spendable(customer) and not may_owe:
             raise Refused(1042)
 
     def move_redemption(self, redemption: Redemption, customer: int) -> None:

@@ -334,6 +334,21 @@ def test_points_given_back_are_spent_again() -> None:
     """)
 
 
+def test_a_debt_says_what_its_redemption_says() -> None:
+    """What is spent again from a lot counts as spent again, also while the redemption owes something besides."""
+    day = 86_400
+    lot, redemption = new_lot(1, 5, 0, day), new_redemption(2, 15, 0)
+    wallet = _wallet(lambda wallet: earn(wallet, lot, 0), lambda wallet: redeem(wallet, redemption, 0, below_zero=True))
+    spent = lot._replace(remaining=0, redeemed=5)
+    posting = give_back(wallet, wallet.debts[0], 10, {}, [], 0)  # type: ignore[arg-type]  # It is the redemption.
+    posting = give_back(posting.wallet, posting.redemptions[2], 5, {1: 5}, [spent], day)
+    lost = posting.lots[1]
+    posting = take_again(posting.wallet, posting.redemptions[2], 10, {}, [], day)
+    posting = take_again(posting.wallet, posting.redemptions[2], 5, {1: (5, None)}, [lost], day)
+    assert posting.redemptions[2] == redemption._replace(unpaid=10, returned=0)
+    assert posting.wallet.debts == (posting.redemptions[2],)
+
+
 @st.composite
 def partitions(draw: st.DrawFn) -> tuple[int, list[int]]:
     """Points earned, and the amounts of the returns that make up the whole sale."""

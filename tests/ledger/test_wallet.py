@@ -245,6 +245,18 @@ def test_a_shortfall_is_repaid_when_points_become_available_however_late_it_is_n
     story(told.format("", 400, 1))
 
 
+def test_a_shortfall_of_a_time_that_the_clock_stepped_back_to_is_repaid_no_less() -> None:
+    """Points that became available before the latest entry of the history, but after it was written, repay too."""
+    story("""
+        allow    below zero
+        lots     A 10 for ever
+        redeem   10 on 03-01    -> A 10
+        earn     B 50 on 02-01 from 02-10 until 02-20
+        redeem   30 on 02-02    -> unpaid 30
+        redeem   5 on 02-25     -> B repays R2 30    unpaid 5
+    """)
+
+
 def test_debts_are_repaid_by_what_is_available_first() -> None:
     """Of two pending lots the one that becomes available first repays, though the other would expire sooner."""
     story("""

@@ -3,15 +3,18 @@
 Nothing here is a rule of points: those are `oracle` and `calls.points_oracle`. It imports nothing of the server.
 """
 
+import contextlib
 import copy
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from calls.points_oracle import HOUR, Earning, GivenBack, Points, Redemption, Refused
-from oracle import Oracle, Record
+from calls.points_oracle import HOUR, Debit, Earning, GivenBack, Points, Redemption, Refused
+from oracle import Record
+from simulation.systems import SYSTEMS, Systems
 
-READING = {"getCustomerRewardPoints", "noSuchCall"}
-NOT_KEPT, USED_OTHERWISE, DUPLICATE_UUID = 9001, 1013, 1206
+READING = {"getCustomerRewardPoints", "noSuchCall", "member-points"}
+NOT_KEPT, USED_OTHERWISE, DUPLICATE_UUID, INVALID = 9001, 1013, 1206, 400
 
 
 class UnsteadyPoints(Points):
@@ -24,57 +27,102 @@ class UnsteadyPoints(Points):
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
 
+    def _write_down(self, customer: int) -> None:
+        """What time has done, in its order: what became active repaid what was owed then, before it expired."""
+        became_active = {each.active for each in self._of(customer) if each.left and 0 < each.active < self.now}
+        for moment in (*sorted(became_active), self.now):
+            self._settle(customer, moment)
+
+    @contextlib.contextmanager
+    def _looked_at(self, customer: int) -> Generator[None]:
+        """As if it were written down, for as long as one looks."""
+        earnings, debits = self._of(customer), self._debits(customer)
+        owes = any(each.owed for each in debits)
+        if not any(each.left and (each.expires <= self.now or (owes and each.active <= self.now)) for each in earnings):
+            yield
+            return
+        records: list[Earning | Debit] = [*earnings, *debits]
+        before = [(each, dict(each.__dict__)) for each in records]
+        for each in records:
+            if isinstance(each, Debit):
+                each.paid = dict(each.paid)
+        self._write_down(customer)
+        try:
+            yield
+        finally:
+            for each, was in before:
+                each.__dict__.update(was)
+
     def balance(self, customer: int) -> int:
-        open_ones = sum(each.left for each in self._of(customer) if each.expires > self.now)
-        return open_ones - sum(each.owed for each in self._debits(customer))
+        with self._looked_at(customer):
+            return super().balance(customer)
+
+    def spendable(self, customer: int) -> int:
+        with self._looked_at(customer):
+            return super().spendable(customer)
+
+    def left(self, customer: int) -> dict[int, int]:
+        with self._looked_at(customer):
+            return super().left(customer)
+
+    def earn(self, customer: int, *given: Any, **how: Any) -> Earning:
+        self._write_down(customer)
+        return super().earn(customer, *given, **how)
 
     def spend(self, customer: int, points: int, document: int, *, may_owe: bool, coupon: int = 0) -> Redemption:
-        if points > self.balance(customer) and not may_owe:
+        if points > self.spendable(customer) and not may_owe:
             raise Refused(1042)
-        self._settle(customer)
+        self._write_down(customer)
         return super().spend(customer, points, document, may_owe=may_owe, coupon=coupon)
 
+    def deduct(self, customer: int, points: int, earnings: Iterable[Earning]) -> Redemption:
+        left = self.left(customer)
+        if points > sum(left[each.id] for each in earnings):
+            raise Refused(1042)
+        self._write_down(customer)
+        return super().deduct(customer, points, earnings)
+
+    def activate(self, customer: int) -> None:
+        if self.pending(customer):
+            self._write_down(customer)
+            super().activate(customer)
+
     def _take_back(self, earning: Earning, points: int, document: int, *, may_owe: bool, by_return: bool) -> None:
-        self._settle(earning.customer)
+        self._write_down(earning.customer)
         super()._take_back(earning, points, document, may_owe=may_owe, by_return=by_return)
 
     def undo_taking(self, document: int) -> None:
         for taken in self.taken.values():
             if taken.document == document and taken.points:
-                self._settle(taken.customer)
+                self._write_down(taken.customer)
         super().undo_taking(document)
 
     def give_back(self, redemption: Redemption, points: int, grace: int) -> GivenBack:
-        self._settle(redemption.customer)
+        self._write_down(redemption.customer)
         return super().give_back(redemption, points, grace)
 
     def spend_again(self, given: GivenBack) -> None:
-        self._settle(self.redemptions[given.redemption].customer)
+        self._write_down(self.redemptions[given.redemption].customer)
         super().spend_again(given)
 
     def check_move_earning(self, earning: Earning, customer: int) -> None:
-        left, lost = earning.left, earning.lost
-        if earning.expires <= self.now:
-            earning.left, earning.lost = 0, lost + left
-        try:
+        with self._looked_at(earning.customer):
             super().check_move_earning(earning, customer)
-        finally:
-            earning.left, earning.lost = left, lost
 
     def move_earning(self, earning: Earning, customer: int) -> None:
         if customer != earning.customer:
-            self._settle(earning.customer)
-            self._settle(customer)
+            self._write_down(earning.customer)
+            self._write_down(customer)
         super().move_earning(earning, customer)
 
     def change_times(self, earning: Earning, created: int, expires: int) -> None:
-        self._settle(earning.customer)
+        self._write_down(earning.customer)
         super().change_times(earning, created, expires)
 
     def move_redemption(self, redemption: Redemption, customer: int) -> None:
         if customer != redemption.customer:
-            self._settle(redemption.customer)
-            self._settle(customer)
+            self._write_down(redemption.customer)
+            self._write_down(customer)
         super().move_redemption(redemption, customer)
 
 
@@ -91,8 +139,15 @@ class Bulk:
     """Whether the UUID of a document is a key of the whole."""
 
     @property
+    def system(self) -> str:
+        """The system by which it comes; empty for Erply. Of the others a bulk holds one request, and knows it alone."""
+        return SYSTEMS.get(self.requests[0]["requestName"], "")
+
+    @property
     def keys(self) -> dict[str, int]:
         """Of the whole, each with the code of its use for something else."""
+        if self.system:
+            return {f"key {self.key} of {self.system}": INVALID} if self.key else {}
         keys = {f"key {self.key}": USED_OTHERWISE} if self.key else {}
         for request in self.requests if self.replays else ():
             if "temporaryUUID" in request and not request.get("id"):
@@ -128,7 +183,7 @@ class Kept:
 
 
 @dataclass
-class Account(Oracle):
+class Account(Systems):
     """The oracle, sent whole bulks again and again."""
 
     retry_hours: int = 24
@@ -148,7 +203,7 @@ class Account(Oracle):
         if found is not None:
             return found
         before = copy.deepcopy(self) if bulk.atomic or bulk.dry_run else self
-        self._fresh, self._looked_up = {}, bulk.writes and self.unique
+        self._fresh, self._looked_up = {}, bulk.writes and self.unique and not bulk.system
         anew = [self._first(request) is None for request in bulk.requests]
         found = Outcome(0, self.answers(list(bulk.requests)))
         found.replayed = "" if all(anew) else "partial" if any(anew) else "true"
@@ -159,7 +214,7 @@ class Account(Oracle):
             found = Outcome(NOT_KEPT, answers, found.replayed)
         if bulk.dry_run or found.code:
             self.__dict__ = before.__dict__
-        elif any(
+        elif not self.was_idle and any(
             new and not code and request["requestName"] not in READING
             for new, request, (code, _) in zip(anew, bulk.requests, found.answers, strict=True)
         ):
@@ -200,6 +255,6 @@ class Account(Oracle):
         if first is not None:
             return first
         record = super()._answer(request, invoice)
-        if self.unique:
+        if self._looked_up:
             self._fresh[request["requestID"]] = record
         return record

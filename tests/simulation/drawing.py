@@ -1,14 +1,21 @@
 """What is drawn from the seed: what kind of life it is to be, which bulks come together, and what stands in them."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
 from calls import made_up
 from oracle import Record
+from simulation import adjustments
 from simulation.accounting import Account, Bulk
+from simulation.systems import DEDUCTION, PROMISED, REGULAR, SYSTEMS, TRIGGERED
 
+SETTINGS: Final = {
+    **made_up.SETTINGS,
+    "pending_hours": ("0", "1", "24"),
+    "daily_adjustment_cap": ("0", "0", "0", "60"),
+}
 CUSTOMERS_MAX: Final = 60
 SENT_AGAIN: Final = 12
 """Of so many bulks some come again later."""
@@ -43,6 +50,10 @@ class Temper:
     """The share of events that are no crowds."""
     kinds: dict[str, float]
     """How often each kind of sub-request is sent."""
+    pending: float
+    """The share of earnings by Erply's call that cannot be spent yet."""
+    systems: float
+    """The share of bulks that are requests of Capillary's or fabric's instead."""
 
     @classmethod
     def drawn(cls, random: Random) -> "Temper":
@@ -59,6 +70,8 @@ class Temper:
             lots_read=random.choice((1, 4)),
             unrest=random.choice((0.05, 0.2, 0.5)),
             kinds={name: weight * random.choice((0.1, 1, 1, 3)) for name, (_, weight) in KINDS.items()},
+            pending=random.choice((0.1, 0.3, 0.9)),
+            systems=random.choice((0.0, 0.2, 0.5, 0.8)),
         )
 
 
@@ -93,7 +106,7 @@ class Clients:
         deliveries = []
         for _ in range(random.randint(1, self._temper.crowd)):
             bulk = self._bulk()
-            copies = random.choice((1, 1, 2, 3)) if bulk.keys or self._oracle.unique else 1
+            copies = random.choice((1, 1, 2, 3)) if bulk.keys or (self._oracle.unique and not bulk.system) else 1
             deliveries += [Delivery(bulk, random.randint(0, turns)) for _ in range(copies)]
             if random.random() < 0.05:
                 deliveries[-1].patience = random.randint(1, 5)
@@ -113,11 +126,13 @@ class Clients:
 
     def _bulk(self) -> Bulk:
         random, unique = self._random, self._oracle.unique
-        if self._sent and unique and random.random() < 0.3:
-            return self._cut_anew()
+        if random.random() < self._temper.systems:
+            return self._by_another_system()
+        if unique and random.random() < 0.3 and (earlier := [each for each in self._sent if not each.system]):
+            return self._cut_anew(earlier)
         requests = [self._as_sent(drawn) for drawn in self._drawn()]
         key = f"key {self._number()}" if not unique and random.random() < self._temper.keys else ""
-        keyed = [bulk.key for bulk in self._sent if bulk.key]
+        keyed = [bulk.key for bulk in self._sent if bulk.key and not bulk.system]
         if key and keyed and random.random() < 0.02:  # By mistake.
             key = random.choice(keyed)
         single = len(requests) == 1 and not unique and random.random() < 0.5
@@ -134,9 +149,21 @@ class Clients:
             self._sent.append(bulk)
         return bulk
 
-    def _cut_anew(self) -> Bulk:
+    def _by_another_system(self) -> Bulk:
+        random = self._random
+        request = self._as_sent(adjustments.request(random))
+        key = f"key {self._number()}" if random.random() < self._temper.keys else ""
+        bulk = Bulk((request,), key, single=True)
+        used = [each.key for each in self._sent if each.key and each.system == bulk.system]
+        if key and used and random.random() < 0.02:  # By mistake.
+            bulk = replace(bulk, key=random.choice(used))
+        if bulk.keys:
+            self._sent.append(bulk)
+        return bulk
+
+    def _cut_anew(self, sent: list[Bulk]) -> Bulk:
         """What was sent before, in other company."""
-        bulks = self._random.sample(self._sent, min(2, len(self._sent)))
+        bulks = self._random.sample(sent, min(2, len(sent)))
         earlier = [request for bulk in bulks for request in bulk.requests]
         chosen = self._random.sample(earlier, self._random.randint(1, len(earlier)))
         once = {request["requestID"]: request for request in chosen}
@@ -172,8 +199,26 @@ class Clients:
         elif request.get("customerID", 9) <= 3:
             weights = [1 / place for place in range(1, len(customers) + 1)]
             (request["customerID"],) = random.choices(customers, weights)
+        if request["requestName"] == "addCustomerRewardPoints" and random.random() < self._temper.pending:
+            request["pointCategory"] = random.choice((PROMISED, PROMISED, TRIGGERED))
+        if SYSTEMS.get(request["requestName"]) == "fabric" and request["customerID"] not in customers:
+            request["customerID"] = 0  # Which it stays: who has no profile when it is sent is a stranger to fabric.
         if "uniqueIdentifier" in request:
             request["uniqueIdentifier"] = str(int(request["uniqueIdentifier"]) + max(0, len(oracle.issued) - 4))
         if "temporaryUUID" in request and self._temper.retry == "replay" and random.random() < 0.9:
             request["temporaryUUID"] = f"u-{self._number()}"
-        return made_up.as_sent(request, oracle)
+        request = made_up.as_sent(request, oracle)
+        if request["requestName"] == DEDUCTION and random.random() < 0.8:
+            self._aim(request)
+        return request
+
+    def _aim(self, deduction: Record) -> None:
+        """At points that are there."""
+        earnings, oracle = self._oracle.points.earnings, self._oracle
+        category = deduction["pointCategoryTypes"]
+        if award := earnings.get(deduction.get("pointsAwardedId", 0)):
+            deduction |= {"customerID": award.customer, "pointCategoryTypes": oracle.category(award)}
+        elif category != REGULAR:
+            waiting = [each.customer for each in earnings.values() if each.left and oracle.category(each) == category]
+            if waiting:
+                deduction["customerID"] = self._random.choice(waiting)

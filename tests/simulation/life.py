@@ -1,20 +1,24 @@
 """One life of an account: what happens in it is drawn from a seed, and all of it is what the oracle foretells.
 
-Invariants:
-1. every sub-answer has the error code, the numbers and the points that the oracle foretells for its place in the
-   order in which the bulks were served; a number is used up by what was done only, so there are no gaps;
-2. bulks that write are served in the order in which they came, each whole and once; who only reads sees the account
-   as it was between two of them;
+It is spoken to in Erply's bulks and in requests of Capillary's and fabric's, all of the same points. Invariants:
+1. every answer, a bulk's sub-answers one by one, has the error code, the numbers and the points that the oracle
+   foretells for its place in the order in which all were served, whichever system it is of; a number is used up by
+   what was done only, so there are no gaps;
+2. bulks that write are served in the order in which they came, each whole and once; requests of the other systems,
+   whose client has to be looked up first, once; who only reads sees the account as it was between two of them;
 3. what carries a key is done once, however often and in whatever company it comes; every further answer is the first
-   one and says so; the same key on something else is refused, and nothing is run;
+   one and says so; the same key on something else is refused, and nothing is run; of a request that has done nothing
+   no key is kept, and what one system keeps by a key means nothing to another;
 4. success was answered after the commit: what was answered is there after the process has died, and what was not
    committed is not;
-5. a fault is answered with 1003 and has changed nothing; the other bulks of its group are run again, one by one;
+5. a fault is answered with 1003, to the other systems 503, and has changed nothing; the others of its group are run
+   again, one by one;
 6. a refused request, a failed atomic bulk and a dry run have changed nothing;
-7. points expire at their second; what was written down stands though the clock steps back; a restart changes nothing,
-   and tidying up forgets old keys only;
+7. points expire at their second, and become active at theirs, or by a call; pending ones are in the balance and pay
+   for nothing but a deduction that asks for them, and once active they repay first what is owed; what was written
+   down stands though the clock steps back; a restart changes nothing, and tidying up forgets old keys only;
 8. now and then, and in the end: every balance, earning, redemption, document, coupon and gift card is the oracle's,
-   and there are no others;
+   and there are no others; what fabric tells of a member, by type, pending and deducted, is so too;
 9. then, too, `check` finds nothing wrong: earned = remaining + redeemed + expired + reversed in every lot and wallet,
    a balance is the open lots less the shortfall, and the entries prove both.
 """
@@ -35,8 +39,10 @@ from calls.points_oracle import DAY, HOUR
 from erply_points.accounts import administration
 from oracle import Record
 from simulation.accounting import Account, Bulk, Outcome, UnsteadyPoints
-from simulation.drawing import Clients, Delivery, Temper
-from simulation.server import CODE, Server, Till, running
+from simulation.drawing import SETTINGS, Clients, Delivery, Temper
+from simulation.server import CODE, NOBODY, Server, running
+from simulation.systems import INQUIRY
+from simulation.till import Till
 from support.shop import ManualClock
 
 UNAVAILABLE: Final = 1003
@@ -44,6 +50,8 @@ LOOK_EVERY: Final = 200
 """Steps between two looks at everything."""
 TOLD: Final = 15
 """Of the last events so many are told when something is wrong."""
+ASKED_OF_FABRIC: Final = 5
+"""Of so many customers, when all is looked at."""
 STEPS_BACK: Final = (1, 60, HOUR, DAY, 3 * DAY)
 
 
@@ -118,7 +126,7 @@ class Life:
         products = [{"requestName": "saveProduct", "name": "Tea", "rewardPointsNotAllowed": no} for no in (0, 0, 1)]
         await self._till.answers(products)
         self._oracle.no_points.add(3)
-        await self._set(made_up.settings(self._random))
+        await self._set({name: self._random.choice(values) for name, values in SETTINGS.items()})
         customer: Record = {"requestName": "saveCustomer", "lastName": "Tamm", "rewardPointsDisabled": 0}
         coupon: Record = {"requestName": "saveCoupon", "printingCostInRewardPoints": 5}
         opening = self._clients.bulk_of([customer] * self._temper.customers + [coupon])
@@ -138,8 +146,8 @@ class Life:
         self._happened(what, f"{seconds} s")
 
     async def _change_a_setting(self) -> None:
-        name = self._random.choice(tuple(made_up.SETTINGS))
-        await self._set({name: self._random.choice(made_up.SETTINGS[name])})
+        name = self._random.choice(tuple(SETTINGS))
+        await self._set({name: self._random.choice(SETTINGS[name])})
 
     async def _set(self, settings: dict[str, str]) -> None:
         await administration.set_settings(self._server.stores, CODE, settings)
@@ -164,6 +172,10 @@ class Life:
         for name, value in expected.items():
             if there[name] != value:
                 _agree(name, *_different(there[name], value))
+        customers = list(self._oracle.disabled)
+        for customer in self._random.sample(customers, min(ASKED_OF_FABRIC, len(customers))):
+            inquiry = Bulk(({"requestName": INQUIRY, "customerID": customer},), single=True)
+            self._compare(await self._till.send(NOBODY, inquiry), inquiry, self._oracle.outcome(inquiry))
         _agree("check", await administration.check_account(self._server.stores, CODE), [])
         self._happened("looks at everything")
 
@@ -207,6 +219,7 @@ class Life:
         _agree("groups", server.harmed, [])
         _agree("the order of bulks that write", server.wrote, sorted(server.wrote))
         self._judge([deliveries[sender - base] for sender in server.done], deliveries, faults, was_cut=was_cut)
+        await self._till.meet([each for each in self._oracle.disabled if each not in self._till.profiles])
 
     async def _send(self, sender: int, delivery: Delivery) -> None:
         for _ in range(delivery.turn):
@@ -238,7 +251,8 @@ class Life:
             reply = delivery.reply
             self.steps += 1
             if reply is None:
-                if not was_cut and not faults:
+                # Who is gone while the server still looks who calls is not served at all.
+                if not was_cut and not faults and not (delivery.patience and delivery.bulk.system):
                     raise Diverged(f"never served: {delivery}")
             else:
                 self.counts["bulks answered with 1003"] += 1

@@ -8,40 +8,44 @@ out of disk, fail before their COMMIT, or the process is gone right before or ri
 
 import asyncio
 import contextlib
-import json
+import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Generator, MutableMapping
+from collections.abc import AsyncIterator, Generator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 from unittest import mock
+from uuid import UUID
 
 from starlette.applications import Starlette
 
 from erply_points import app as wiring
-from erply_points.accounts import administration
-from erply_points.accounts.passwords import hash_key
+from erply_points.accounts import account
 from erply_points.accounts.pool import AccountPool
 from erply_points.bulk.job import BulkJob
-from erply_points.ledger.amounts import NEVER
+from erply_points.dialects import fabric
+from erply_points.dialects.job import DialectJob
 from erply_points.settings import ServerSettings
 from erply_points.store.protocol import Body, StoreUnavailable, Transaction
-from erply_points.store.rows import Session
 from erply_points.store.sqlite import connection, loading
 from erply_points.store.sqlite.connection import ThreadConnection
 from erply_points.store.sqlite.store import SQLiteStore
 from erply_points.store.sqlite.stores import SQLiteStores
 from erply_points.store.unit_of_work import Needs
-from oracle import Record
-from simulation.accounting import Bulk
+from erply_points.web import dialects
 from support.shop import ManualClock
 
 CODE: Final = "life"
-KEY: Final = "key"
 FAULTS: Final = ("refused", "interrupted", "full", "uncommitted")
 PAGES_MAX: Final = 2**32 - 2
 """SQLite's own limit."""
+NOBODY: Final = -1
+"""Whoever reads what the server needs for itself: who calls, and by which settings."""
+
+SENDER: ContextVar[str] = ContextVar("sender")
+"""Whose request is being answered, for what does not know its client's address."""
 
 
 @dataclass
@@ -71,81 +75,6 @@ class Weather:
         if self.turns:
             for _ in range(self.random.randint(0, self.turns)):
                 await asyncio.sleep(0)
-
-
-class Till:
-    """A client whose session does not end."""
-
-    def __init__(self, server: "Server") -> None:
-        self._server = server
-
-    @classmethod
-    async def made(cls, server: "Server") -> "Till":
-        """For a new account, of which it becomes the user."""
-        user_id = await administration.create_user(server.stores, CODE, "till", "secret", hashed=str)
-        store = await server.stores.open(CODE)
-        transaction = await store.begin({}, write=True)
-        session = Session(hash_key(KEY), user_id, int(server.clock()), NEVER)
-        transaction.work.sessions.put(session.key_hash, session)
-        await transaction.commit()
-        await store.close()
-        return cls(server)
-
-    async def begin(self) -> None:
-        """Let a server that was just started get to know the session."""
-        await self.answers([{"requestName": "getSessionKeyInfo"}])
-
-    async def answers(self, requests: list[Record], **top: Any) -> list[dict[str, Any]]:
-        """The sub-answers of a bulk that is none of the simulation's."""
-        answer = await self._post("till", {**top, "requests": requests}, "")
-        assert answer["status"]["errorCode"] == 0, answer["status"]
-        answers: list[dict[str, Any]] = answer["requests"]
-        return answers
-
-    async def send(self, sender: int, bulk: Bulk) -> dict[str, Any]:
-        """The whole answer, with what its header says of a replay as `replayed`."""
-        sent = [{name: value for name, value in request.items() if name != "bad"} for request in bulk.requests]
-        body: dict[str, Any] = {"requests": sent}
-        if bulk.single:
-            body = {"request": sent[0].pop("requestName"), **sent[0]}
-        body |= {"atomic": 1} if bulk.atomic else {}
-        body |= {"dryRun": 1} if bulk.dry_run else {}
-        return await self._post(str(sender), body, bulk.key)
-
-    async def _post(self, sender: str, body: dict[str, Any], key: str) -> dict[str, Any]:
-        sent = {"clientCode": CODE, "sessionKey": KEY, **body}
-        headers = {b"content-type": b"application/json"} | ({b"idempotency-key": key.encode()} if key else {})
-        status, answered, content = await _asked(self._server.app, sender, headers, json.dumps(sent).encode())
-        assert status == 200, content
-        answer: dict[str, Any] = json.loads(content)
-        answer["replayed"] = answered.get(b"idempotency-replayed", b"").decode()
-        return answer
-
-
-async def _asked(
-    app: Starlette, sender: str, headers: dict[bytes, bytes], body: bytes
-) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body of the answer to a POST. An HTTP client takes as long as the server does."""
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/api/",
-        "raw_path": b"/api/",
-        "query_string": b"",
-        "headers": list(headers.items()),
-        "client": (sender, 1),
-        "http_version": "1.1",
-    }
-    messages: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        messages.append(message)
-
-    await app(scope, receive, send)
-    return messages[0]["status"], dict(messages[0]["headers"]), b"".join(each.get("body", b"") for each in messages)
 
 
 @dataclass
@@ -225,9 +154,13 @@ class Server:
         async with self._pool.use(CODE) as account:
             await account.tidy()
 
-    def runs(self, job: BulkJob) -> None:
-        if job._bulk.client_address.isdigit():
-            self._serving.append((int(job._bulk.client_address), job.writes))
+    def runs(self, sender: str, *, writes: bool = False) -> None:
+        """Who it is, and whether it is a bulk that writes: these alone are served in the order in which they came."""
+        if sender.isdigit():
+            self._serving.append((int(sender), writes))
+
+    def reads_for_itself(self) -> None:
+        self._serving.append((NOBODY, False))
 
     async def transact(self, store: "_Store", needs: Needs, body: Body, *, write: bool, keep: bool) -> None:
         """A transaction in this weather. Raises StoreUnavailable."""
@@ -240,23 +173,31 @@ class Server:
         alone = self._again[write].popleft() if self._again[write] else None
         if fault == "refused":
             weather.met += 1
+            self._failed(write=write, begun=False)
             raise StoreUnavailable("locked")
         if fault == "uncommitted" or cut == "before":
             body = _failing(body)
         database = (store._writer if write else store._reader).database
+        begun = False
+
+        async def noted(transaction: Transaction) -> None:
+            nonlocal begun
+            begun = True
+            await body(transaction)
+
         try:
             with (
                 _interrupted(database, weather.random.randint(1, 4_000)) if fault == "interrupted" else _calm(),
                 _full(database) if fault == "full" and write else _calm(),
             ):
-                await store.do(needs, body, write=write, keep=keep)
+                await store.do(needs, noted, write=write, keep=keep)
         except StoreUnavailable:
             if not cut:
                 weather.met += 1
-                self._failed(write=write)
+                self._failed(write=write, begun=begun)
                 raise
         else:
-            self.done += [sender for sender, _ in self._serving]
+            self.done += [sender for sender, _ in self._serving if sender != NOBODY]
             self.wrote += [sender for sender, writes in self._serving if writes]
         finally:
             if alone and self._serving not in ([], [alone]):
@@ -267,9 +208,14 @@ class Server:
             await _for_ever()
         await weather.pass_by()
 
-    def _failed(self, *, write: bool) -> None:
-        """Where more than one was run, each is to be run again alone, first those who were run already."""
-        if len(self._serving) > 1:
+    def _failed(self, *, write: bool, begun: bool) -> None:
+        """Where more than one was run, each is to be run again alone, first those who were run already.
+
+        Behind a transaction that could not even begin nobody is run any more: it would wait as long for the same.
+        """
+        if not begun:
+            self._again[write].clear()
+        elif len(self._serving) > 1:
             self._again[write].extend(self._serving)
 
     def forget_who_was_served(self) -> None:
@@ -354,7 +300,7 @@ class _Stores(SQLiteStores):
         return store
 
 
-_run = BulkJob.run
+_run, _read = BulkJob.run, account._Read.run
 
 
 @contextlib.asynccontextmanager
@@ -362,13 +308,32 @@ async def running(folder: Path, clock: ManualClock, random: Random, lots_read: i
     """A server with nothing in it yet, started. Of a wallet it reads so many lots ahead of any need for more."""
     server = Server(folder, clock, Weather(random))
 
-    async def noted(job: BulkJob, transaction: Transaction) -> None:
-        server.runs(job)
+    async def bulk_noted(job: BulkJob, transaction: Transaction) -> None:
+        server.runs(job._bulk.client_address, writes=job.writes)
         await _run(job, transaction)
 
+    async def reading_noted(job: account._Read, transaction: Transaction) -> None:
+        server.reads_for_itself()
+        await _read(job, transaction)
+
+    class NotedJob(DialectJob):
+        """Capillary's or fabric's."""
+
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self._sender = SENDER.get()
+
+        async def run(self, transaction: Transaction) -> None:
+            server.runs(self._sender)
+            await super().run(transaction)
+
+    codes = map(UUID, (f"{number:032x}" for number in itertools.count()))
     with (
         mock.patch.object(connection, "ThreadConnection", _Unthreaded),
-        mock.patch.object(BulkJob, "run", noted),
+        mock.patch.object(BulkJob, "run", bulk_noted),
+        mock.patch.object(account._Read, "run", reading_noted),
+        mock.patch.object(dialects, "DialectJob", NotedJob),
+        mock.patch.object(fabric, "uuid4", side_effect=codes),
         mock.patch.object(loading.wallets, "__defaults__", (lots_read,)),
     ):
         await server.start()

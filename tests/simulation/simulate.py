@@ -1,7 +1,7 @@
 """A simulation: seeded lives of accounts, each held to a small independent oracle.
 
 Asked because what goes wrong in a ledger goes wrong where returns, expiry, retries, faults and clocks meet, in orders
-that nobody thinks of. Run: python tests/simulation/simulate.py --seed 1 --steps 1000000
+that nobody thinks of. Run: python tests/simulation/simulate.py --seed 1 --steps 500000
 
 Each life is a fresh account on the real application and its real SQLite store (`server`), from which some thousand
 sub-requests are asked in bulks, by several clients at once (`drawing`), while time passes and steps back and

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 
 from erply_points.bulk.retries import Retries
-from erply_points.calls import returns
+from erply_points.calls import points, returns
+from erply_points.dialects import fabric
+from erply_points.dialects.job import DialectJob
 from erply_points.ledger import wallet
 from erply_points.ledger.allocation import allocate
 from erply_points.store import group_commit
 from erply_points.store.sqlite import store
 from simulation import simulate
 from simulation.life import Lived, live
+from simulation.systems import SYSTEMS
 
 SEED = 2_026
 LIVES = 8
@@ -44,6 +47,7 @@ def test_short_lives(tmp_path: Path) -> None:
     rare = ("faults", "processes killed", "clock stepped back", "restarts", "tidied up", "first answers given again")
     assert [each for each in rare if not counts[each]] == []
     assert min(counts["saveIssuedCoupon done"], counts["redeemIssuedCoupon done"], counts["saveGiftCard done"]) > 0
+    assert [each for each in SYSTEMS if not counts[f"{each} done"]] == []
 
 
 def test_a_seed_tells_the_same_story_again(tmp_path: Path) -> None:
@@ -81,6 +85,14 @@ def _answered_too_early(transaction: store.SQLiteTransaction) -> None:
     transaction._database.execute("ROLLBACK" if forgotten else "COMMIT")
 
 
+def _only_settled(held: wallet.Wallet, _lots: Any, at: int) -> wallet.Posting:
+    return wallet.settle(held, at)
+
+
+def _active_at_once(*_: Any) -> int:
+    return 0
+
+
 BROKEN: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "points do not expire": (wallet.Draft, "_expire", lambda *_: None),
     "what is sent again is done again": (Retries, "look_up", _nothing_is_known),
@@ -88,6 +100,9 @@ BROKEN: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "the lot that expires last pays first": (wallet, "allocate", _last_lot_pays),
     "a fault is answered with success": (group_commit, "_settle", _good_news),
     "a commit is forgotten": (store.SQLiteTransaction, "commit_now", _answered_too_early),
+    "pending points can be spent": (points, "activation", _active_at_once),
+    "activation leaves points pending": (fabric, "activated", _only_settled),
+    "a deduction that is sent again is done again": (DialectJob, "_first", lambda *_: None),
 }
 
 
