@@ -1,6 +1,6 @@
 """What runs under the coverage-guided fuzzer, without it: the same functions over its seeds and changes of them.
 
-The long run: `python tests/fuzz/guided.py --runs 1000000 --seed 1`, see docs/reliability-hostile-input.md.
+The long run: `python tests/fuzz/guided.py --runs 1000000 --seed 1`, see docs/reliability/hostile-input.md.
 """
 
 import contextlib

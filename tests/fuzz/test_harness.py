@@ -1,6 +1,6 @@
 """A short run of the harness with a fixed seed, and proof that it notices what it looks for.
 
-The long run: `python tests/fuzz --inputs 1000000 --seed 1`, see docs/reliability-hostile-input.md.
+The long run: `python tests/fuzz --inputs 1000000 --seed 1`, see docs/reliability/hostile-input.md.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ and joins as a standby. In the end:
 5. `erply-points check` finds nothing wrong on the last primary;
 6. service came back by itself after each failure, at both servers.
 
-Run: python tests/reliability/failover.py --kills 20. What it needs, and what came out: docs/reliability-failover.md.
+Run: python tests/reliability/failover.py --kills 20. What it needs, and what came out: docs/reliability/failover.md.
 """
 
 import argparse
