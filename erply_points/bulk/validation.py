@@ -208,7 +208,8 @@ class CallValidator:
             if not _NUMBERED.fullmatch(pattern)
         ]
         self._compiled = jsonschema_rs.validator_for(self.schema, registry=schemas.compiled_registry())
-        self._parts = _Parts(self.schema)
+        is_numbered = any(_NUMBERED.fullmatch(pattern) for pattern in self._patterns)
+        self._is_valid = _Parts(self.schema).are_valid if is_numbered else self._compiled.is_valid
         self._order = {name: position for position, name in enumerate(self._properties)}
         self._known: Layouts[tuple[Known, ...]] = Layouts(self._known_names)
 
@@ -250,7 +251,7 @@ class CallValidator:
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""
         params = self.coerce(given)
-        if self._parts.are_valid(params) or self._compiled.is_valid(params):
+        if self._is_valid(params) or self._compiled.is_valid(params):
             refusals = list(self._check(params))
             if not refusals:
                 return params
