@@ -11,6 +11,7 @@ import pytest
 
 from erply_points.settings import ServerSettings
 from support.client import Erply
+from support.cut import Wire
 from support.postgres import shared_cluster
 from support.process import ServerProcess
 from support.shop import new_account
@@ -45,3 +46,11 @@ async def tills(servers: list[ServerProcess]) -> AsyncIterator[list[Erply]]:
         ]
         first = await Erply(clients[0], code).log_in()
         yield [Erply(client, code, first.key) for client in clients]
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    """A way to the tests' own cluster that can be cut."""
+    shared = shared_cluster()
+    async with Wire(f"{shared.folder}/.s.PGSQL.{shared.port}") as opened:
+        yield opened

@@ -22,13 +22,6 @@ from support.shop import Shop, open_shop
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    shared = shared_cluster()
-    async with Wire(f"{shared.folder}/.s.PGSQL.{shared.port}") as opened:
-        yield opened
-
-
-@pytest.fixture
 async def shop(wire: Wire) -> AsyncIterator[Shop]:
     """A shop whose server reaches its database by the wire."""
     url = f"postgresql://points@127.0.0.1:{wire.port}/postgres"

@@ -13,17 +13,10 @@ from erply_points.bulk.dispatcher import OUTCOME_UNKNOWN
 from erply_points.settings import ServerSettings
 from erply_points.store.postgres import store as postgres_store
 from support.cut import Moment, Wire
-from support.postgres import cluster, shared_cluster
+from support.postgres import cluster
 from support.shop import Shop, open_shop
 
 UNAVAILABLE = (1003, None)
-
-
-@pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    shared = shared_cluster()
-    async with Wire(f"{shared.folder}/.s.PGSQL.{shared.port}") as opened:
-        yield opened
 
 
 @pytest.fixture
