@@ -251,7 +251,7 @@ class CallValidator:
     def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The coerced parameters. Raises the refusal for the first error in the documented order."""
         params = self.coerce(given)
-        if self._is_valid(params) or self._compiled.is_valid(params):
+        if self._is_valid(params) or self._compiled.is_valid(params):  # The whole schema has the last word.
             refusals = list(self._check(params))
             if not refusals:
                 return params

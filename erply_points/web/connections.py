@@ -3,7 +3,7 @@
 uvicorn's protocol has no limit for what comes before a request's headers are complete, nor for a client that does not
 take its answer. This adds them, at the price of a few assignments a request: a connection only notes since when it
 waits, and once in a while all are looked at (`watch`). A request's body is limited where it is read
-(`parameters.read_body`), requests in progress where they enter (`accounts/pool.py`).
+(`parameters.Bodies`), requests in progress where they enter (`accounts/pool.py`).
 See docs/decisions/0051-connections.md.
 """
 

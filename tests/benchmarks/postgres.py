@@ -8,14 +8,13 @@ cluster, filled alike. Run: python tests/benchmarks/postgres.py
 
 import argparse
 import asyncio
-import contextlib
 import os
 import random
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import harness
 from benchmarks.harness import Contender, Workload
+from benchmarks.servers import obvious_process
 from erply_points.accounts import administration
 from erply_points.app import stores_of
 from erply_points.settings import ServerSettings
@@ -158,20 +158,6 @@ class Ours:
         return harness.post({"clientCode": self.code, "sessionKey": self.key, **call})
 
 
-@contextlib.contextmanager
-def _obvious(url: str, schema: str) -> Iterator[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}"}
-    command = [sys.executable, "-m", "benchmarks.obvious_asyncpg", url, schema]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        match = re.search(r"http://\S+:\d+", process.stdout.readline())
-        assert match, "the obvious server did not start"
-        try:
-            yield match[0]
-        finally:
-            process.terminate()
-
-
 def _http(urls: list[str], make: Callable[[], list[bytes]], connections: int) -> harness.Work:
     """Requests are made for each round, off the clock, and all answers are looked at."""
 
@@ -191,7 +177,7 @@ def _workloads(bench: Bench, size: Size, stack: ExitStack) -> list[Workload]:
         asyncio.run(bench.account(code))
     source = random.Random(20_260_101)  # noqa: S311 - a repeatable order
     one, two = (Ours(bench, "ours", servers, stack) for servers in (1, 2))
-    obvious = stack.enter_context(_obvious(bench.url, "account_obvious"))
+    obvious = stack.enter_context(obvious_process("benchmarks.obvious_asyncpg", bench.url, "account_obvious"))
     obvious_account = Ours.__new__(Ours)
     obvious_account.code, obvious_account.key = "obvious", _session_of("obvious", one.urls[0])
 

@@ -111,11 +111,16 @@ def shuffled_forever(customers: list[int], source: random.Random, bulk: int = BU
         yield from source.sample(customers, len(customers))
 
 
-@contextlib.contextmanager
-def obvious_server(database: Path) -> Iterator[str]:
+def obvious_server(database: Path) -> contextlib.AbstractContextManager[str]:
     """The obvious server's URL while it runs on `database`."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-m", "benchmarks.obvious_server", str(database)]
+    return obvious_process("benchmarks.obvious_server", str(database))
+
+
+@contextlib.contextmanager
+def obvious_process(module: str, *arguments: str) -> Iterator[str]:
+    """The URL of an obvious server while it runs."""
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         match = re.search(r"http://\S+:\d+", process.stdout.readline())

@@ -43,8 +43,8 @@ class PostgresStores:
                 await connection.execute(f"DELETE FROM {name}")
             async for name, part in rows:
                 columns = ALL[name].columns
-                copying = connection.copy_records_to_table(name, schema_name=schema, records=part, columns=columns)
-                await unless_lost(connection, copying)
+                sending = connection.copy_records_to_table(name, schema_name=schema, records=part, columns=columns)
+                await unless_lost(connection, sending)
             await connection.execute(_LOCKED)
             return True
 

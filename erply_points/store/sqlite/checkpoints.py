@@ -7,7 +7,6 @@ See docs/decisions/0060-checkpoints.md.
 """
 
 import asyncio
-import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -37,16 +36,22 @@ class Checkpoints:
         self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        # Whatever it cannot do the next one, or the writer, does.
-        with contextlib.suppress(StoreUnavailable):
+        try:
             if self._connection is None:
                 self._connection = await connect(self._path, write=True)
             await self._connection.run(self._connection.database.execute, "PRAGMA wal_checkpoint(PASSIVE)")
+        except StoreUnavailable:
+            # Whatever it cannot do the writer does, or the next one: on a new connection, for one that was opened on a
+            # read-only disk stays so.
+            await self._let_go()
 
     async def close(self) -> None:
         """Let one that runs end."""
         if self._running is not None:
             await asyncio.wait([self._running])
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()

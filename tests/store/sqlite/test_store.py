@@ -264,17 +264,21 @@ async def _moved(store: SQLiteStore, copy: Path) -> int:
     return 0  # Not even the tables.
 
 
+async def _until_moved(store: SQLiteStore, copy: Path, customers: int) -> None:
+    for _ in range(200):
+        if await _moved(store, copy) == customers:
+            return
+        await asyncio.sleep(0.05)
+    assert await _moved(store, copy) == customers
+
+
 async def test_the_log_is_moved_while_others_write(store: SQLiteStore, tmp_path: Path) -> None:
     """What was committed is moved from the log into the database before long, and no commit is asked to do it."""
     log_pages_max = await store._writer.run(_pragma, store._writer, "wal_autocheckpoint")
     assert log_pages_max == connection.LOG_PAGES_MAX
     await _write_rows(store, 1, checkpoints.ROWS)
     assert 0 < _log_size(store) < connection.LOG_PAGES_MAX
-    for _ in range(200):
-        if await _moved(store, tmp_path / "copy.db") == checkpoints.ROWS:
-            break
-        await asyncio.sleep(0.05)
-    assert await _moved(store, tmp_path / "copy.db") == checkpoints.ROWS
+    await _until_moved(store, tmp_path / "copy.db", checkpoints.ROWS)
 
 
 async def test_the_log_does_not_grow_without_end(store: SQLiteStore) -> None:
@@ -296,3 +300,17 @@ async def test_a_checkpoint_that_cannot_be_made_harms_nobody(
     await _write_rows(store, 1, checkpoints.ROWS)
     await _write_rows(store, checkpoints.ROWS + 1, 1)
     assert len(await listed(store, ALL_CUSTOMERS)) == checkpoints.ROWS + 1
+
+
+async def test_a_checkpoint_that_failed_is_followed_by_one_that_does_not(store: SQLiteStore, tmp_path: Path) -> None:
+    """A connection that could not move the log once is not asked again: the next checkpoint has a new one."""
+    await _write_rows(store, 1, checkpoints.ROWS)
+    await _until_moved(store, tmp_path / "copy.db", checkpoints.ROWS)
+    broken = store._checkpoints._connection
+    assert broken is not None
+    await broken.run(broken.database.close)
+    await _write_rows(store, checkpoints.ROWS + 1, checkpoints.ROWS)
+    assert store._checkpoints._running is not None
+    await store._checkpoints._running
+    await _write_rows(store, 2 * checkpoints.ROWS + 1, checkpoints.ROWS)
+    await _until_moved(store, tmp_path / "copy.db", 3 * checkpoints.ROWS)
